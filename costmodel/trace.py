@@ -1,0 +1,58 @@
+"""Traced numbers: a float that remembers which formula made it, from which inputs, from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from costmodel.formula import Formula
+    from costmodel.units import Number
+
+active = False
+
+
+class Node(float):
+    """A value with its origin: `formula` and `inputs`, or `leaf` (the assumption that it came from)."""
+
+    name: str
+    formula: Formula | None
+    inputs: dict[str, Any]
+    leaf: Any
+
+    def __new__(
+        cls,
+        value: float,
+        name: str,
+        formula: Formula | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        leaf: Any = None,
+    ) -> Node:
+        node = super().__new__(cls, value)
+        node.name, node.formula, node.inputs, node.leaf = name, formula, dict(inputs or {}), leaf
+        return node
+
+    def leaves(self) -> Iterator[tuple[str, Any]]:
+        """Every (name, value) under this node that no formula made."""
+        for name, child in self.inputs.items():
+            if isinstance(child, Node) and (child.formula or child.inputs):
+                yield from child.leaves()
+            else:
+                yield name, child
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Within this block every formula returns a Node."""
+    global active
+    before, active = active, True
+    try:
+        yield
+    finally:
+        active = before
+
+
+def total(parts: Mapping[str, Number], value: Number) -> Number:
+    """`value`, the sum of `parts`, as one traced node."""
+    return Node(value, "total", inputs=parts) if active else value

@@ -1,0 +1,15 @@
+"""Maps app/ and calibration/ into the package, so that `costmodel` is the only importable name."""
+
+from setuptools import find_packages, setup
+
+roots = {"costmodel": "costmodel", "costmodel.app": "app", "costmodel.calibration": "calibration"}
+setup(
+    package_dir=roots,
+    packages=[p for name, root in roots.items() for p in (name, *(f"{name}.{s}" for s in find_packages(root)))],
+    include_package_data=False,
+    package_data={
+        "costmodel": ["py.typed"],
+        "costmodel.catalog": ["data/*.csv", "data/*.json"],
+        "costmodel.app": [".streamlit/*.toml"],
+    },
+)
