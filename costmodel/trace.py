@@ -56,3 +56,8 @@ def tracing() -> Iterator[None]:
 def total(parts: Mapping[str, Number], value: Number) -> Number:
     """`value`, the sum of `parts`, as one traced node."""
     return Node(value, "total", inputs=parts) if active else value
+
+
+def constant(value: float, name: str, why: str) -> Number:
+    """A number fixed by definition (`why`), passed to a formula; a leaf of its own in a trace."""
+    return Node(value, name, leaf=why) if active else value

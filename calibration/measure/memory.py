@@ -1,0 +1,56 @@
+"""Memory bandwidth by size: copying and reading arrays that fit into each cache and into none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .device import Device
+from .record import Effort, Point
+
+# level, operation, bytes of one array
+SIZES = (
+    (0, "copy", 2**14),
+    (0, "copy", 2**18),
+    (0, "copy", 2**22),
+    (0, "copy", 2**27),
+    (0, "read", 2**27),
+    (1, "copy", 2**25),
+    (1, "read", 2**18),
+    (1, "read", 2**22),
+    (2, "copy", 2**16),
+    (2, "copy", 2**20),
+    (2, "copy", 2**21),
+    (2, "copy", 2**23),
+    (2, "copy", 2**24),
+    (2, "copy", 2**26),
+    (2, "read", 2**14),
+    (2, "read", 2**20),
+    (2, "read", 2**24),
+    (2, "read", 2**25),
+    (3, "copy", 2**12),
+    (3, "copy", 2**28),
+    (3, "copy", 2**29),
+    (3, "read", 2**29),
+)
+LARGE = ((1, "copy", 2**30), (1, "read", 2**30), (2, "copy", 2**32))
+
+
+def points(device: Device, effort: Effort) -> Iterator[Point]:
+    """Copies (read and written) and dot products (two arrays read), the bytes that are asked for counted."""
+    for operation, size in effort.rows((*SIZES, *LARGE) if device.cuda else SIZES):
+        moved = 2.0 * size
+        yield Point(
+            "bandwidth", {"operation": operation, "bytes": size}, "fp32", device, 0.0, moved, moved
+        )
+
+
+def prepare(point: Point) -> Callable[[], object]:
+    """Copy or dot product of arrays that stay where they are: no allocation is timed."""
+    a, b = (point.device.random(int(point.shape["bytes"]) // 4) for _ in range(2))
+    if point.device.backend == "numpy":
+        import numpy as np
+
+        return (lambda: np.copyto(b, a)) if point.shape["operation"] == "copy" else (lambda: np.dot(a, b))
+    import torch
+
+    return (lambda: b.copy_(a)) if point.shape["operation"] == "copy" else (lambda: torch.dot(a, b))

@@ -1,0 +1,1 @@
+"""The costs beside time and memory: money, energy, carbon, storage and staff."""

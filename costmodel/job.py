@@ -1,0 +1,295 @@
+"""A resolved scenario: every number that the formulas need, each an assumption that can be read many ways.
+
+The sections below are what the formulas see. Their field names are the scenario's paths where a user can
+state them ("workload.tokens"), so that one name leads from the file to the formula and back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from costmodel.architectures.dense_decoder import Shape
+from costmodel.trace import Node
+from costmodel.units import (
+    Bytes,
+    BytesPerSecond,
+    Count,
+    FlopPerSecond,
+    Fraction,
+    Kilograms,
+    KilogramsPerJoule,
+    Number,
+    People,
+    PerSecond,
+    Seconds,
+    Usd,
+    UsdPerByteSecond,
+    UsdPerJoule,
+    UsdPerPersonSecond,
+    UsdPerSecond,
+    Watts,
+    unit,
+)
+
+STATUSES = ("given", "catalog", "default", "inferred", "fitted")
+RECOMPUTE = ("none", "selective", "full")
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """One number that an estimate stands on.
+
+    `low` and `high` are the 10th and 90th percentile, None when taken as exact. `value` is None while a rule
+    has still to fill it in.
+    """
+
+    path: str
+    value: Number
+    unit: str
+    status: str
+    source: str
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """One device and its surroundings. `peak` is that of the layers' number format, `peak_16bit` of bf16 or fp16."""
+
+    memory: Bytes
+    memory_bandwidth: BytesPerSecond
+    peak: FlopPerSecond
+    peak_16bit: FlopPerSecond
+    link_bandwidth: BytesPerSecond
+    scale_up_domain: Count
+    network_bandwidth: BytesPerSecond
+    tdp: Watts
+    idle: Watts
+    host_power: Watts
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done; the fields of the other kinds of workload are None."""
+
+    tokens: Count
+    sequence: Count
+    global_batch: Count
+    input_tokens: Count
+    output_tokens: Count
+    requests: Count
+    period: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How busy a service is: one of a request rate, a share of saturation, or requests in flight per replica."""
+
+    request_rate: PerSecond
+    utilisation: Fraction
+    concurrency: Count
+    max_sequences: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Bytes per element by use, optimizer state and its traffic per parameter."""
+
+    weights: Bytes
+    activations: Bytes
+    kv_cache: Bytes
+    logits: Bytes
+    gradients: Bytes
+    optimizer_state: Bytes
+    optimizer_traffic: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the program is spread; `recompute` counts 0 none, 1 selective, 2 full. None where a rule will choose."""
+
+    tp: Count
+    pp: Count
+    vp: Count
+    zero: Count
+    micro_batch: Count
+    recompute: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Prices and factors outside the machine room's clock."""
+
+    own: Count
+    price: UsdPerSecond
+    hardware_price: Usd
+    hardware_life: Seconds
+    server_overhead: Count
+    hosting: UsdPerSecond
+    electricity: UsdPerJoule
+    pue: Count
+    grid: KilogramsPerJoule
+    embodied: Kilograms
+    storage: UsdPerByteSecond
+    data_bytes_per_token: Bytes
+    checkpoints_kept: Count
+    checkpoint_bandwidth: BytesPerSecond
+    retention: Seconds
+    people: People
+    rate: UsdPerPersonSecond
+    working_share: Fraction
+    device_mtbf: Seconds
+    restart: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class MatmulLaw:
+    """Constants of the law of matrix products in one number format."""
+
+    compute_efficiency: Fraction
+    bandwidth_efficiency: Fraction
+    launch: Seconds
+    step_per_depth: Seconds
+    overlap_power: Count
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionLaw:
+    """Constants of the law of attention."""
+
+    compute_efficiency: Fraction
+    bandwidth_efficiency: Fraction
+    launch: Seconds
+    step_per_key: Seconds
+    overlap_power: Count
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBoundLaw:
+    """Constants of the law of memory-bound operators."""
+
+    bandwidth_efficiency: Fraction
+    launch: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLaw:
+    """Constants of the law of collectives on one kind of link."""
+
+    bandwidth_efficiency: Fraction
+    latency: Seconds
+    latency_per_rank: Seconds
+    overlap_power: Count
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkLaw:
+    """Constants of the software around the operators."""
+
+    time_factor: Count
+    attention_backward: Count
+    hidden_gradient_share: Fraction
+    hidden_gather_share: Fraction
+    host_time_per_step: Seconds
+    host_time_per_sequence: Seconds
+    context_bytes: Bytes
+    fragmentation: Fraction
+    prefill_chunk: Count
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLaw:
+    """Constants of the law of device power, in shares of TDP above idle."""
+
+    active: Fraction
+    per_compute: Count
+    per_bandwidth: Count
+    cap: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """The constants of every law: what a profile says of this device, format and software."""
+
+    matmul: MatmulLaw
+    matmul_16bit: MatmulLaw
+    attention: AttentionLaw
+    memory_bound: MemoryBoundLaw
+    link: LinkLaw
+    network: LinkLaw
+    framework: FrameworkLaw
+    power: PowerLaw
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All numbers of one estimate, in one kind of number."""
+
+    devices: Count
+    model: Shape
+    hardware: Hardware
+    workload: Work
+    traffic: Traffic
+    precision: Precision
+    parallelism: Layout
+    costs: Costs
+    profile: Laws
+
+
+@cache
+def leaves(section: type = Job, prefix: str = "") -> dict[str, str]:
+    """The path and unit of every number of a job."""
+    found: dict[str, str] = {}
+    for name, hint in typing.get_type_hints(section, include_extras=True).items():
+        if dataclasses.is_dataclass(hint):
+            found |= leaves(typing.cast(type, hint), f"{prefix}{name}.")
+        else:
+            found[prefix + name] = hint.__metadata__[0]
+    return found
+
+
+@cache
+def _plan(section: type) -> tuple[tuple[str, type | None], ...]:
+    hints = typing.get_type_hints(section)
+    return tuple((n, h if dataclasses.is_dataclass(h) else None) for n, h in hints.items())
+
+
+def build(section: type[Section], value: Callable[[str], Number], prefix: str = "") -> Section:
+    """A job (or section) with every number from `value(path)`."""
+    numbers: dict[str, Any] = {}
+    for name, inner in _plan(section):
+        numbers[name] = build(inner, value, f"{prefix}{name}.") if inner else value(prefix + name)
+    return section(**numbers)
+
+
+Assumptions = dict[str, Assumption]
+
+
+def numbers(assumptions: Assumptions) -> Job:
+    """The job in plain numbers."""
+    return build(Job, lambda path: assumptions[path].value)
+
+
+def nodes(assumptions: Assumptions) -> Job:
+    """The job in traced numbers, each of which knows its assumption."""
+
+    def node(path: str) -> Number:
+        leaf = assumptions[path]
+        return None if leaf.value is None else Node(leaf.value, path, leaf=leaf)
+
+    return build(Job, node)
+
+
+def dimensions(assumptions: Assumptions) -> Job:
+    """The job in dimensions alone: an estimate of it checks the units of everything it passes through."""
+    return build(Job, lambda path: None if assumptions[path].value is None else unit(assumptions[path].unit)[1])
+
+

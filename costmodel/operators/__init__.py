@@ -1,0 +1,1 @@
+"""One file a kind of operator: its exact counts, and the law that says how long it takes."""

@@ -1,0 +1,28 @@
+"""What an estimate says, in one kind of number: plain, arrays, dimensions or traced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from costmodel.job import Job
+from costmodel.units import Number
+
+Parts = dict[str, Number]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Totals, what they consist of, performance and memory of one resolved job.
+
+    `breakdown` maps a total to its parts, which add up to it; `memory_parts` add up to `memory_used`.
+    `job` is the job with everything filled in by rule.
+    """
+
+    job: Job
+    totals: Parts
+    breakdown: dict[str, Parts]
+    performance: Parts
+    memory_parts: Parts
+    memory_used: Number
+    feasible: Number
+    limits: tuple[str, ...] = field(default=())

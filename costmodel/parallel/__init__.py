@@ -1,0 +1,1 @@
+"""Spreading a program over devices: pipeline, data parallelism, and the rule that picks a layout."""

@@ -1,0 +1,71 @@
+"""Data parallelism and ZeRO: how states are sharded and what has to be sent."""
+
+from costmodel import ops
+from costmodel.formula import formula
+from costmodel.units import Bytes, Count, Fraction, Seconds
+
+
+@formula(r"s_{opt}", source="rajbhandari-2020")
+def optimizer_shards(zero: Count, data_parallel: Count) -> Count:
+    """Over how many replicas the optimizer state is sharded: all from ZeRO-1 on."""
+    return ops.where(zero >= 1, data_parallel, 1.0)
+
+
+@formula(r"s_{g}", source="rajbhandari-2020")
+def gradient_shards(zero: Count, data_parallel: Count) -> Count:
+    """Over how many replicas the gradients are sharded: all from ZeRO-2 on."""
+    return ops.where(zero >= 2, data_parallel, 1.0)
+
+
+@formula(r"s_{w}", source="rajbhandari-2020")
+def weight_shards(zero: Count, data_parallel: Count) -> Count:
+    """Over how many replicas the weights are sharded: all with ZeRO-3."""
+    return ops.where(zero >= 3, data_parallel, 1.0)
+
+
+@formula(r"M_{\theta}", source="rajbhandari-2020")
+def state_bytes(parameters: Count, bytes_per_parameter: Bytes, shards: Count) -> Bytes:
+    """Bytes of a state (weights, gradients or optimizer) on one device."""
+    return parameters * bytes_per_parameter / shards
+
+
+@formula(r"B_{opt}", source="kingma-2015")
+def optimizer_state_bytes(parameters: Count, state_per_parameter: Bytes) -> Bytes:
+    """Bytes of the whole optimizer state, for example fp32 copy, momentum and variance of mixed-precision Adam."""
+    return parameters * state_per_parameter
+
+
+@formula(r"M_{gath}", source="rajbhandari-2020")
+def gathered_layer_bytes(zero: Count, layer_parameters: Count, element_bytes: Bytes) -> Bytes:
+    """Room for two unsharded layers (one in use, one on its way) when ZeRO-3 shards the weights."""
+    return ops.where(zero >= 3, 2 * layer_parameters * element_bytes, 0.0)
+
+
+@formula(r"S_{gr}", source="rajbhandari-2020")
+def gradient_payload(parameters: Count, gradient_bytes: Bytes) -> Bytes:
+    """Bytes that each replica reduces once per step."""
+    return parameters * gradient_bytes
+
+
+@formula(r"t_{gath}", source="rajbhandari-2020")
+def gather_time(zero: Count, one_gather: Seconds) -> Seconds:
+    """ZeRO-3 traffic per micro-batch: gather for forward and backward, reduce-scatter of gradients (§7.2.2)."""
+    return ops.where(zero >= 3, 3 * one_gather, 0.0)
+
+
+@formula(r"t_{red}", source="rajbhandari-2020")
+def gradient_time(zero: Count, all_reduce: Seconds) -> Seconds:
+    """Gradient all-reduce per step; ZeRO-1 and 2 move as much by reduce-scatter and gather, ZeRO-3 has none left."""
+    return ops.where(zero >= 3, 0.0, all_reduce)
+
+
+@formula(r"N_{opt}", source="rajbhandari-2020")
+def parameters_to_update(parameters: Count, shards: Count) -> Count:
+    """Parameters that one device updates in the optimizer step."""
+    return parameters / shards
+
+
+@formula(r"S", source="amdahl-1967")
+def data_parallel_speedup(devices: Count, serial_fraction: Fraction, communication_share: Fraction) -> Count:
+    """Speed-up on `devices` when a fraction is serial and communication adds a share of the single-device time."""
+    return 1 / (serial_fraction + (1 - serial_fraction) / devices + communication_share)

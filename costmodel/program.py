@@ -1,0 +1,94 @@
+"""A model as a program of operators: parameters, FLOPs, bytes, memory and time are readings of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from costmodel import ops
+from costmodel.formula import formula
+from costmodel.units import Bytes, Count, Flop, Number, Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator as one device runs it, forward, for one micro-batch.
+
+    Attributes
+    ----------
+    name : as in the architecture, e.g. "qkv".
+    kind : "matmul", "attention" or "memory_bound": the law that times it.
+    parameters : parameters that this device holds for it.
+    flops, traffic : operations and memory traffic [B].
+    depth : length of its serial walk: k of a product, keys of attention.
+    saved : bytes kept for the backward pass when nothing is recomputed.
+    cheap : a memory-bound operator can rebuild what is saved, which selective recomputation does.
+    high_precision : stays in 16 bits even when the layers compute in 8 or 4.
+    """
+
+    name: str
+    kind: str
+    parameters: Number = 0.0
+    flops: Number = 0.0
+    traffic: Number = 0.0
+    depth: Number = 0.0
+    saved: Number = 0.0
+    cheap: bool = False
+    high_precision: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The operators of one device: `layer` runs `layers` times in the whole model, `first` and `last` once each.
+
+    `boundary` is the size of what one layer hands to the next [B], `kv_per_token` what a token leaves in
+    the KV cache of one layer [B].
+    """
+
+    layers: Number
+    layer: tuple[Operator, ...]
+    first: tuple[Operator, ...]
+    last: tuple[Operator, ...]
+    boundary: Number
+    kv_per_token: Number
+
+
+@formula(r"N", source="definition")
+def model_parameters(layers: Count, per_layer: Count, first: Count, last: Count) -> Count:
+    """Parameters of a stack of equal layers between an input and an output part."""
+    return layers * per_layer + first + last
+
+
+@formula(r"F", source="definition")
+def model_flops(layers: Count, per_layer: Flop, first: Flop, last: Flop) -> Flop:
+    """Operations of one forward pass through a stack of equal layers between an input and an output part."""
+    return layers * per_layer + first + last
+
+
+@formula(r"t_{stack}", source="definition")
+def stack_time(layers: Count, per_layer: Seconds, first: Seconds, last: Seconds) -> Seconds:
+    """Time of one pass through a stack of equal layers between an input and an output part."""
+    return layers * per_layer + first + last
+
+
+@formula(r"M_{stack}", source="definition")
+def stack_bytes(layers: Count, per_layer: Bytes, extra: Bytes) -> Bytes:
+    """Bytes of equal layers plus what comes on top once."""
+    return layers * per_layer + extra
+
+
+def summed(operators: Iterable[Operator], value: Callable[[Operator], Number]) -> Number:
+    """The total of `value` over operators, one traced node with the operators' names."""
+    return ops.total({operator.name: value(operator) for operator in operators})
+
+
+def parameters(program: Program) -> Number:
+    """Parameters of the whole program."""
+    layer, first, last = (summed(part, lambda o: o.parameters) for part in (program.layer, program.first, program.last))
+    return model_parameters(program.layers, layer, first, last)
+
+
+def forward_flops(program: Program) -> Number:
+    """Operations of one forward pass [FLOP]."""
+    layer, first, last = (summed(part, lambda o: o.flops) for part in (program.layer, program.first, program.last))
+    return model_flops(program.layers, layer, first, last)

@@ -1,0 +1,191 @@
+"""Serving a stream of requests, and working off a finite batch of them (infer)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from costmodel import memory as m
+from costmodel import ops
+from costmodel.architectures.dense_decoder import Pass, program
+from costmodel.costs.bill import Usage, bill
+from costmodel.costs.money import cost_per_million
+from costmodel.costs.storage import weights_file_bytes
+from costmodel.job import Job
+from costmodel.operators.timing import operator_time
+from costmodel.outcome import Outcome, Parts
+from costmodel.parallel import communication, data, pipeline
+from costmodel.program import Program, forward_flops, parameters, stack_bytes, stack_time, summed
+from costmodel.trace import constant
+from costmodel.units import Number
+from costmodel.workloads import formulas as f
+from costmodel.workloads.train_program import sizes, whole
+
+
+def fill(job: Job) -> Job:
+    """Nothing is left to fill in: a service's defaults are plain numbers."""
+    return job
+
+
+def prefill_program(job: Job, sequences: Number) -> Program:
+    """One device's program for the prompts of `sequences` requests at once."""
+    nothing = constant(0.0, "context", "a prompt starts without cached tokens")
+    one = constant(1.0, "head queries", "only the last token's logits are needed")
+    run = Pass(sequences, job.workload.input_tokens, nothing, one)
+    return program(job.model, run, sizes(job), job.parallelism.tp)
+
+
+def decode_program(job: Job, sequences: Number) -> Program:
+    """One device's program for one decode step of `sequences` requests, half-way through their answers."""
+    work = job.workload
+    one = constant(1.0, "queries", "a decode step makes one token per sequence")
+    run = Pass(sequences, one, f.context_at_half(work.input_tokens, work.output_tokens), one)
+    return program(job.model, run, sizes(job), job.parallelism.tp)
+
+
+def weights_and_workspace(job: Job) -> Parts:
+    """Memory of one device beside the KV cache, by part [B]."""
+    layout, precision, framework = job.parallelism, job.precision, job.profile.framework
+    one = constant(1.0, "one", "one chunk of a prompt at a time")
+    nothing = constant(0.0, "context", "the workspace holds one chunk alone")
+    shard = program(job.model, Pass(one, framework.prefill_chunk, nothing, one), sizes(job), layout.tp)
+    here = pipeline.layers_per_stage(shard.layers, layout.pp)
+    layer, first, last = (summed(part, lambda o: o.parameters) for part in (shard.layer, shard.first, shard.last))
+    held = m.local_parameters(here, layer, m.end_parameters(m.larger_end(first, last), m.smaller_end(first, last), layout.pp))
+    return {
+        "weights": data.state_bytes(held, precision.weights, one),
+        "activations": summed(shard.layer, lambda o: o.saved),
+        "framework": framework.context_bytes,
+    }
+
+
+def memory(job: Job, sequences: Number) -> Parts:
+    """Memory of one device by part with `sequences` in flight [B]."""
+    parts = weights_and_workspace(job)
+    parts["KV cache"] = _kv_bytes(job, sequences)
+    parts["fragmentation"] = m.fragmentation_bytes(ops.total(parts), job.profile.framework.fragmentation)
+    return parts
+
+
+def _kv_bytes(job: Job, sequences: Number) -> Number:
+    work = job.workload
+    here = pipeline.layers_per_stage(job.model.layers, job.parallelism.pp)
+    kept = f.sequence_tokens(work.input_tokens, work.output_tokens)
+    return m.kv_cache_bytes(sequences, kept, here, decode_program(job, sequences).kv_per_token)
+
+
+def most_sequences(job: Job) -> Number:
+    """Sequences that one replica can run at once: what its memory holds, at most what the engine allows."""
+    one = constant(1.0, "one", "KV cache of one sequence")
+    used = ops.total(weights_and_workspace(job))
+    room = m.sequences_that_fit(
+        job.hardware.memory, used, job.profile.framework.fragmentation, _kv_bytes(job, one)
+    )
+    return m.allowed_sequences(room, job.traffic.max_sequences)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How one replica runs with `sequences` in flight."""
+
+    sequences: Number
+    decode: Program
+    step: Number
+    prefill: Number
+    per_token: Number
+    latency: Number
+
+
+def load(job: Job, sequences: Number) -> Load:
+    """Times of one replica with `sequences` in flight."""
+    work, framework = job.workload, job.profile.framework
+    one = constant(1.0, "sequences", "prompts are prefilled one at a time")
+    host = f.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
+    decode = decode_program(job, sequences)
+    step = f.with_host(_pass_time(job, decode, sequences), host)
+    prefill = _pass_time(job, prefill_program(job, one), work.input_tokens)
+    per_token = f.time_per_output_token(step, prefill, sequences, work.output_tokens)
+    first = f.time_to_first_token(prefill, step)
+    return Load(sequences, decode, step, first, per_token, f.request_latency(first, per_token, work.output_tokens))
+
+
+def _pass_time(job: Job, shard: Program, tokens: Number) -> Number:
+    """Time of one pass through all stages [s]: a token visits every layer, wherever it lies."""
+    layout, hardware, laws = job.parallelism, job.hardware, job.profile
+    layer, first, last = (
+        summed(part, lambda o: operator_time(o, hardware, laws)) for part in (shard.layer, shard.first, shard.last)
+    )
+    payload = f.tensor_parallel_payload(tokens, job.model.hidden, job.precision.activations)
+    reduce = communication.all_reduce_neighbours(payload, layout.tp, hardware, laws)
+    layer_and_traffic = f.layer_with_reductions(layer, reduce)
+    hop = communication.send(shard.boundary, layout.tp, hardware, laws)
+    stack = stack_time(shard.layers, layer_and_traffic, first, last)
+    return f.calibrated_time(f.with_hops(stack, layout.pp, hop), laws.framework.time_factor)
+
+
+def running(job: Job) -> tuple[Load, Number]:
+    """The load that the traffic brings to each replica, and the most it could run at once."""
+    traffic, layout = job.traffic, job.parallelism
+    most = f.at_least_one(most_sequences(job))
+    if traffic.concurrency is not None:
+        sequences = f.share_of_concurrency(traffic.concurrency, most)
+    elif traffic.request_rate is not None:
+        one = constant(1.0, "sequences", "an idle replica")
+        idle, busy = load(job, one).latency, load(job, most).latency
+        rate = f.rate_per_replica(traffic.request_rate, f.replicas(job.devices, layout.tp, layout.pp))
+        sequences = f.sequences_in_flight(rate, idle, f.latency_slope(idle, busy, most), most)
+    else:
+        sequences = f.share_of_sequences(traffic.utilisation, most)
+    return load(job, sequences), most
+
+
+def outcome(job: Job, finite: bool) -> Outcome:
+    """Everything about a service over its period, or (`finite`) about a batch of requests until it is done."""
+    work, layout, hardware = job.workload, job.parallelism, job.hardware
+    state, most = running(job)
+    copies = f.replicas(job.devices, layout.tp, layout.pp)
+    capacity = f.fleet_rate(f.request_throughput(state.sequences, state.latency), copies)
+    if finite:
+        requests = work.requests
+        time = f.time_for_requests(requests, capacity, state.latency)
+    else:
+        time = work.period
+        served = capacity if job.traffic.request_rate is None else f.served_rate(job.traffic.request_rate, capacity)
+        requests = f.requests_served(served, time)
+    tokens = f.output_tokens_served(requests, work.output_tokens)
+    model = whole(job, f.sequence_tokens(work.input_tokens, work.output_tokens))
+    count = parameters(model)
+    per_request = f.per_output_token(forward_flops(model), work.output_tokens)
+    usage = Usage(
+        time=time,
+        busy_time=state.per_token,
+        flops=f.decode_flops(per_request, state.sequences, layout.tp, layout.pp),
+        traffic=_traffic(job, state),
+        stored={"weights": (weights_file_bytes(count, job.precision.weights), time)},
+    )
+    totals, breakdown = bill(job, usage)
+    memory_parts = memory(job, state.sequences)
+    used = ops.total(memory_parts)
+    performance: Parts = {
+        "ttft_s": state.prefill,
+        "tpot_s": state.per_token,
+        "latency_s": state.latency,
+        "requests_per_s": capacity,
+        "output_tokens_per_s": f.output_tokens_served(capacity, work.output_tokens),
+        "requests": requests,
+        "output_tokens": tokens,
+        "sequences_in_flight": state.sequences,
+        "max_sequences": most,
+        "replicas": copies,
+        "parameters": count,
+        "cost_per_million_output_tokens_usd": cost_per_million(totals["cost_usd"], tokens),
+    }
+    time_parts = f_time_parts(time)
+    return Outcome(
+        job,
+        {"time_s": time} | totals,
+        {"time_s": time_parts} | breakdown,
+        performance,
+        memory_parts,
+        used,
+        used <= hardware.memory,
+    )

@@ -1,0 +1,84 @@
+"""Training (and full fine-tuning): from a step to a run."""
+
+from __future__ import annotations
+
+from costmodel import ops
+from costmodel.costs.bill import Usage, bill
+from costmodel.costs.money import cost_per_million
+from costmodel.costs.storage import checkpoint_bytes, data_bytes, kept_bytes, kept_time, weights_file_bytes
+from costmodel.job import Job
+from costmodel.outcome import Outcome, Parts
+from costmodel.program import Program, forward_flops, parameters, summed
+from costmodel.units import Number
+from costmodel.workloads import formulas as f
+from costmodel.workloads.train_memory import memory
+from costmodel.workloads.train_program import micro_batches, sharded, whole
+from costmodel.workloads.train_step import step
+
+
+def outcome(job: Job) -> Outcome:
+    """Everything about training run `job`, whose work and layout are filled in."""
+    work, costs, hardware = job.workload, job.costs, job.hardware
+    shard, model = sharded(job), whole(job, work.sequence)
+    memory_parts = memory(job, shard)
+    step_parts = step(job, shard)
+    step_time = ops.total(step_parts)
+    steps = f.steps(work.tokens, work.global_batch, work.sequence)
+    count = parameters(model)
+    checkpoint = checkpoint_bytes(count, job.precision.weights, job.precision.optimizer_state)
+    productive, overhead, share = _run(job, checkpoint, steps, step_time)
+    time_parts = {name: f.run_time(steps, part) for name, part in step_parts.items()}
+    time_parts["checkpoints and failures"] = overhead
+    time = ops.total(time_parts)
+    sequence_flops = f.model_training_flops(forward_flops(model))
+    flops = f.step_flops(sequence_flops, work.global_batch)
+    after = kept_time(time, costs.retention)
+    usage = Usage(
+        time=time,
+        busy_time=step_time,
+        flops=f.per_device(flops, job.devices),
+        traffic=_traffic(job, shard),
+        stored={
+            "weights": (weights_file_bytes(count, job.precision.weights), after),
+            "checkpoints": (kept_bytes(costs.checkpoints_kept, checkpoint), after),
+            "data": (data_bytes(work.tokens, costs.data_bytes_per_token), after),
+        },
+    )
+    totals, breakdown = bill(job, usage)
+    step_tokens = f.tokens_per_step(work.global_batch, work.sequence)
+    performance: Parts = {
+        "step_time_s": step_time,
+        "steps": steps,
+        "tokens_per_s": f.tokens_per_second(step_tokens, step_time),
+        "mfu": f.model_flops_utilisation(flops, step_time, job.devices, hardware.peak),
+        "goodput": share,
+        "model_flops": f.run_flops(steps, flops),
+        "parameters": count,
+        "cost_per_million_tokens_usd": cost_per_million(totals["cost_usd"], work.tokens),
+    }
+    used = ops.total(memory_parts)
+    return Outcome(
+        job,
+        {"time_s": time} | totals,
+        {"time_s": time_parts} | breakdown,
+        performance,
+        memory_parts,
+        used,
+        used <= hardware.memory,
+    )
+
+
+def _run(job: Job, checkpoint: Number, steps: Number, step_time: Number) -> tuple[Number, Number, Number]:
+    """Productive time of the run, time lost beside it, and the productive share."""
+    costs = job.costs
+    write = f.checkpoint_write_time(checkpoint, costs.checkpoint_bandwidth)
+    mtbf = f.cluster_mtbf(costs.device_mtbf, job.devices)
+    share = f.goodput(write, f.checkpoint_interval(write, mtbf), costs.restart, mtbf)
+    productive = f.run_time(steps, step_time)
+    return productive, f.lost_time(productive, share), share
+
+
+def _traffic(job: Job, shard: Program) -> Number:
+    """Memory traffic of one device in a step, forward and backward [B]."""
+    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.first + shard.last))
+    return f.step_traffic(micro_batches(job), shard.layers, job.parallelism.pp, layer, ends)

@@ -1,0 +1,57 @@
+"""Training: the memory of the fullest device, by part."""
+
+from __future__ import annotations
+
+from costmodel import memory as m
+from costmodel import ops
+from costmodel.job import Job
+from costmodel.parallel import data, pipeline
+from costmodel.program import Program, summed
+from costmodel.trace import constant
+from costmodel.units import Number
+from costmodel.workloads.train_program import micro_batches, replicas
+
+Parts = dict[str, Number]
+
+
+def memory(job: Job, shard: Program) -> Parts:
+    """Peak memory of the fullest device by part [B].
+
+    The first stage holds most activations (Narayanan et al. 2021, §2.2), the last one the logits: both are
+    counted, and the parts are those of the fuller one.
+    """
+    layout, laws = job.parallelism, job.profile.framework
+    in_flight = pipeline.micro_batches_in_flight(micro_batches(job), layout.pp, layout.vp)
+    one = constant(1.0, "in flight", "the last stage runs a micro-batch backward as soon as it is forward")
+    none = constant(0.0, "logits", "the first stage has no head")
+    logits = summed(shard.last, lambda o: o.saved)
+    first_ends, last_ends = (summed(part, lambda o: o.parameters) for part in (shard.first, shard.last))
+    first = _stage(job, shard, m.end_parameters(first_ends, last_ends, layout.pp), in_flight)
+    last = _stage(job, shard, m.end_parameters(last_ends, first_ends, layout.pp), one)
+    first["logits"] = m.end_bytes(none, logits, layout.pp)
+    last["logits"] = logits
+    first_total, last_total = ops.total(first), ops.total(last)
+    parts = {name: pipeline.on_fuller_stage(first_total, last_total, first[name], last[name]) for name in first}
+    parts["fragmentation"] = m.fragmentation_bytes(ops.total(parts), laws.fragmentation)
+    parts["framework"] = laws.context_bytes
+    return parts
+
+
+def _stage(job: Job, shard: Program, ends: Number, in_flight: Number) -> Parts:
+    """Model states and activations of one stage."""
+    layout, precision = job.parallelism, job.precision
+    here = pipeline.layers_per_stage(shard.layers, layout.pp)
+    per_layer = summed(shard.layer, lambda o: o.parameters)
+    held = m.local_parameters(here, per_layer, ends)
+    ranks = replicas(job)
+    kept = summed((o for o in shard.layer if not o.cheap), lambda o: o.saved)
+    cheap = summed((o for o in shard.layer if o.cheap), lambda o: o.saved)
+    activations = m.activation_bytes_per_layer(kept, cheap, shard.boundary, layout.recompute)
+    workspace = m.recompute_workspace(kept, cheap, layout.recompute)
+    return {
+        "weights": data.state_bytes(held, precision.weights, data.weight_shards(layout.zero, ranks)),
+        "gathered layers": data.gathered_layer_bytes(layout.zero, per_layer, precision.weights),
+        "gradients": data.state_bytes(held, precision.gradients, data.gradient_shards(layout.zero, ranks)),
+        "optimizer": data.state_bytes(held, precision.optimizer_state, data.optimizer_shards(layout.zero, ranks)),
+        "activations": m.activation_bytes(here, activations, in_flight, workspace),
+    }

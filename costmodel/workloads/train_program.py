@@ -1,0 +1,57 @@
+"""Training: the program that a device runs, and what a rule fills in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from costmodel.architectures.dense_decoder import ElementBytes, Pass, program
+from costmodel.job import Job
+from costmodel.parallel import pipeline
+from costmodel.program import Program, parameters
+from costmodel.trace import constant
+from costmodel.units import Number
+from costmodel.workloads import formulas as f
+
+
+def fill(job: Job) -> Job:
+    """The job with the work that was left unsaid filled in by rule."""
+    work = job.workload
+    sequence = f.sequence_default(job.model.max_sequence) if work.sequence is None else work.sequence
+    tokens = work.tokens
+    if tokens is None:
+        tokens = f.total_training_tokens_default(parameters(whole(job, sequence)))
+    batch = f.global_batch_default(sequence, job.devices) if work.global_batch is None else work.global_batch
+    return replace(job, workload=replace(work, sequence=sequence, tokens=tokens, global_batch=batch))
+
+
+def sizes(job: Job) -> ElementBytes:
+    """Bytes per element."""
+    p = job.precision
+    return ElementBytes(p.weights, p.activations, p.kv_cache, p.logits)
+
+
+def whole(job: Job, sequence: Number) -> Program:
+    """The program of the whole model for one sequence, on one device."""
+    one = constant(1.0, "one", "one sequence on one device: the whole model")
+    return program(job.model, _pass(one, sequence), sizes(job), one)
+
+
+def sharded(job: Job) -> Program:
+    """The program of one device of a tensor-parallel group for one micro-batch."""
+    layout = job.parallelism
+    return program(job.model, _pass(layout.micro_batch, job.workload.sequence), sizes(job), layout.tp)
+
+
+def _pass(sequences: Number, sequence: Number) -> Pass:
+    nothing = constant(0.0, "context", "training starts each sequence without cached tokens")
+    return Pass(sequences, sequence, nothing, sequence)
+
+
+def replicas(job: Job) -> Number:
+    """Replicas that train on different data."""
+    return pipeline.data_parallel_size(job.devices, job.parallelism.tp, job.parallelism.pp)
+
+
+def micro_batches(job: Job) -> Number:
+    """Micro-batches per step of the busiest replica."""
+    return pipeline.micro_batches(job.workload.global_batch, replicas(job), job.parallelism.micro_batch)
