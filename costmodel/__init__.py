@@ -1,1 +1,19 @@
-"""What it takes to train or serve a machine-learning model."""
+"""What it takes to train or serve a machine-learning model.
+
+`estimate`, `compare`, `sweep`, `load` are imported when they are first used, so that importing costmodel is fast.
+"""
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["compare", "estimate", "load", "sweep"]
+
+_HOME = {"estimate": "api", "compare": "api", "load": "loading", "sweep": "sweeping"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOME:
+        raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
+    return getattr(import_module(f"costmodel.{_HOME[name]}"), name)

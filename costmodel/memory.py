@@ -67,3 +67,9 @@ def end_parameters(own: Count, other: Count, pp: Count) -> Count:
 def end_bytes(own: Bytes, other: Bytes, pp: Count) -> Bytes:
     """Bytes at a stage's own end of the model, and at the other end too when there is but one stage."""
     return own + ops.where(pp > 1, 0.0, other)
+
+
+@formula(r"B_{run}", source="definition")
+def allowed_sequences(room: Count, limit: Count) -> Count:
+    """Sequences that run at once: what memory holds, at most what the engine allows."""
+    return ops.minimum(room, limit)

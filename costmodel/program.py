@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from costmodel import ops
 from costmodel.formula import formula
-from costmodel.units import Bytes, Count, Flop, Number, Seconds
+from costmodel.units import Count, Flop, Number, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,6 @@ def model_flops(layers: Count, per_layer: Flop, first: Flop, last: Flop) -> Flop
 def stack_time(layers: Count, per_layer: Seconds, first: Seconds, last: Seconds) -> Seconds:
     """Time of one pass through a stack of equal layers between an input and an output part."""
     return layers * per_layer + first + last
-
-
-@formula(r"M_{stack}", source="definition")
-def stack_bytes(layers: Count, per_layer: Bytes, extra: Bytes) -> Bytes:
-    """Bytes of equal layers plus what comes on top once."""
-    return layers * per_layer + extra
 
 
 def summed(operators: Iterable[Operator], value: Callable[[Operator], Number]) -> Number:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .device import WIDTH, Device
-from .record import Effort, Point
+from .effort import Effort
+from .record import Point
 
 BACKWARD_FLOPS = 2.5  # five products against two: the scores are computed again
 
@@ -101,7 +102,7 @@ def points(device: Device, effort: Effort) -> Iterator[Point]:
 
 def _shape(batch: int, heads: int, kv_heads: int, head_dim: int, length: int, context: int) -> dict[str, int | str]:
     """`length` queries and `context` keys a sequence."""
-    head = {"batch": batch, "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim}
+    head: dict[str, int | str] = {"batch": batch, "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim}
     return head | {"length": length, "context": context}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .device import WIDTH, Device
-from .record import Effort, Point
+from .effort import Effort
+from .record import Point
 
 LARGE_BATCH = 8  # an accelerator takes this many times the batch
 

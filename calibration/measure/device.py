@@ -82,9 +82,7 @@ class Device:
     def random(self, *shape: int, dtype: str = "fp32") -> Any:
         """Random values: constant data draw less power and run faster than real ones."""
         if self.backend == "numpy":
-            values = np.random.default_rng(0).random(shape, dtype=np.float32)
-            values -= 0.5
-            return values
+            return np.random.default_rng(0).random(shape, dtype=np.float32) - np.float32(0.5)
         import torch
 
         if dtype == "int8":

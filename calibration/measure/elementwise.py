@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any
 
 from .device import WIDTH, Device, torch_dtype
-from .record import Effort, Point
+from .effort import Effort
+from .record import Point
 
 VOCABULARY = 50257
-IMAGE = 28  # batch_norm and max_pool see rows × columns as images of that width
 
-# passes over an array of rows × columns that the operator cannot do without
+# passes over the array that the operator cannot do without
 PASSES = {
     "add": 3,
     "relu": 2,
@@ -31,31 +32,41 @@ NUMPY = ("add", "relu", "gelu", "layer_norm", "softmax", "embedding")
 DIFFERENTIATED = ("relu", "gelu", "layer_norm", "softmax", "cross_entropy", "embedding", "batch_norm", "max_pool")
 
 # level, rows, columns
-SIZES = ((1, 64, 1 * IMAGE**2), (2, 512, 4 * IMAGE**2 // 4), (2, 64, 32 * IMAGE**2), (3, 64, 128 * IMAGE**2))
-LARGE = ((1, 4096, 8 * IMAGE**2), (3, 16384, 8 * IMAGE**2))
+VECTORS = ((1, 64, 768), (1, 4096, 1024), (2, 1024, 768), (3, 16384, 1024), (3, 8, 256))
+LARGE_VECTORS = ((1, 8192, 8192), (3, 32768, 8192))
+# level, images, channels × height × width
+IMAGES = ((1, 64, 32, 28), (2, 8, 64, 112), (3, 8, 256, 28))
+IMAGE_OPERATIONS = ("batch_norm", "max_pool")
 
 
 def points(device: Device, effort: Effort) -> Iterator[Point]:
-    """Every operator by size, forward and (torch) backward."""
-    operations = NUMPY if device.backend == "numpy" else tuple(PASSES)
-    sizes = effort.rows((*SIZES, *LARGE) if device.cuda else SIZES)
-    for rows, columns in sizes:
-        for operation in operations:
-            yield _point(device, operation, rows, columns)
+    """Every operator by size, forward and (torch, beyond quick) backward."""
+    vectors = effort.rows((*VECTORS, *LARGE_VECTORS) if device.cuda else VECTORS)
+    for operation in NUMPY if device.backend == "numpy" else PASSES:
+        shapes: list[dict[str, int]] = []
+        if operation in IMAGE_OPERATIONS:
+            for images, channels, size in effort.rows(IMAGES):
+                shapes.append({"images": images, "channels": channels, "height": size, "width": size})
+        else:
+            shapes += [{"rows": rows, "columns": columns} for rows, columns in vectors]
+        if operation == "cross_entropy":
+            shapes.append({"rows": 256, "columns": VOCABULARY})
+        for shape in shapes:
+            yield _point(device, operation, shape)
             if device.backend == "torch" and operation in DIFFERENTIATED and effort.level > 1:
-                yield _point(device, operation, rows, columns, "backward")
+                yield _point(device, operation, shape, "backward")
 
 
-def _point(device: Device, operation: str, rows: int, columns: int, direction: str = "") -> Point:
-    shape: dict[str, int | str] = {"operation": operation, "rows": rows, "columns": columns}
-    moved = PASSES[operation] * rows * columns * WIDTH[device.primary]
-    table = 0.0
+def _point(device: Device, operation: str, sizes: dict[str, int], direction: str = "") -> Point:
+    shape: dict[str, int | str] = {"operation": operation} | sizes
+    one_pass = float(prod(sizes.values()) * WIDTH[device.primary])
+    moved, table = PASSES[operation] * one_pass, 0.0
     if operation == "embedding":
         shape["table"] = VOCABULARY
-        table = float(VOCABULARY * columns * WIDTH[device.primary])
+        table = float(VOCABULARY * sizes["columns"] * WIDTH[device.primary])
     if direction:  # one pass more: the gradient of the output comes in; a dense gradient of the table goes out
         shape["direction"] = direction
-        moved += rows * columns * WIDTH[device.primary] + table
+        moved += one_pass + table
     return Point("memory_bound", shape, device.primary, device, 0.0, moved, 3.0 * moved + 2.0 * table)
 
 
@@ -78,12 +89,12 @@ def _torch_operator(point: Point) -> tuple[Callable[..., Any], list[Any]]:
     import torch
     from torch.nn import functional as f
 
-    device, rows, columns = point.device, int(point.shape["rows"]), int(point.shape["columns"])
-
     def array(*shape: int) -> Any:
-        return device.random(*shape, dtype=point.dtype)
+        return point.device.random(*shape, dtype=point.dtype)
 
-    x = array(rows, columns)
+    sizes = [v for v in point.shape.values() if isinstance(v, int)]
+    rows, columns = sizes[:2]  # of images: how many, channels
+    x = array(*sizes) if len(sizes) == 4 else array(rows, columns)
     match point.shape["operation"]:
         case "add":
             return torch.add, [x, array(rows, columns)]
@@ -100,17 +111,15 @@ def _torch_operator(point: Point) -> tuple[Callable[..., Any], list[Any]]:
         case "softmax":
             return lambda a: f.softmax(a, dim=-1), [x]
         case "cross_entropy":
-            return f.cross_entropy, [x, device.integers(columns, rows)]
+            return f.cross_entropy, [x, point.device.integers(columns, rows)]
         case "embedding":
-            return f.embedding, [device.integers(VOCABULARY, rows), array(VOCABULARY, columns)]
+            return f.embedding, [point.device.integers(VOCABULARY, rows), array(VOCABULARY, columns)]
         case "dropout":
             return lambda a: f.dropout(a, 0.1, training=True), [x]
         case "batch_norm":
-            images = x.reshape(-1, columns // IMAGE**2, IMAGE, IMAGE)
-            weights = [array(columns // IMAGE**2) for _ in range(2)]
-            return lambda a, w, b: f.batch_norm(a, None, None, w, b, training=True), [images, *weights]
+            return lambda a, w, b: f.batch_norm(a, None, None, w, b, training=True), [x, array(columns), array(columns)]
         case "max_pool":
-            return lambda a: f.max_pool2d(a, 2), [x.reshape(-1, columns // IMAGE**2, IMAGE, IMAGE)]
+            return lambda a: f.max_pool2d(a, 2), [x]
         case "cast":
             return lambda a: a.to(torch_dtype("bf16" if point.dtype == "fp32" else "fp32")), [x]
     raise ValueError(point.shape["operation"])

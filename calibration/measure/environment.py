@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 
 from . import host
 from .device import FLAGS, Device
+from .effort import Effort
 from .nvml import Nvml
-from .record import SCHEMA, Effort, Record
+from .record import SCHEMA, Record
 
 INSTRUCTION_SETS = {"avx2", "avx512f", "neon", "asimd", "sve", *(f for names in FLAGS.values() for f in names)}
 VOLATILE = ("id", "date", "effort", "clock_hz")  # change from run to run on one machine
@@ -39,7 +41,7 @@ def describe(device: Device, threads: int, effort: Effort) -> Record:
         "flags": sorted(host.flags() & INSTRUCTION_SETS),
         "virtual": "hypervisor" in host.flags(),
         "maximum_clock_hz": host.maximum_clock_hz(),
-        "clock_hz": host.clock_hz(),
+        "clock_hz": clock_hz(device),
         "accelerator": _accelerator() if device.cuda else None,
         "versions": _versions(device),
     }
@@ -93,6 +95,15 @@ def _accelerator() -> dict[str, Any]:
     return found
 
 
+def clock_hz(device: Device) -> float | None:
+    """The clock of the device now, where it can be read."""
+    if not device.cuda:
+        return host.clock_hz()
+    nvml = gpu()
+    return nvml.clock_hz() if nvml else None
+
+
+@lru_cache(maxsize=1)
 def gpu() -> Nvml | None:
     """The driver's view of the first CUDA device, or None."""
     import torch

@@ -11,7 +11,8 @@ from itertools import cycle
 from typing import Any
 
 from .device import WIDTH, Device
-from .record import Effort, Point
+from .effort import Effort
+from .record import Point
 
 DTYPES = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8")
 STREAMED = 2.0  # caches' worth of weights visited in turn, so that none is found in the cache
@@ -125,13 +126,13 @@ def points(device: Device, effort: Effort) -> Iterator[Point]:
         dtype, secondary = found
         for m, k, n in effort.rows((*SHAPES, *LARGE) if device.cuda else SHAPES, secondary):
             if _allowed(device, dtype, m, k, n):
-                yield _single(device, dtype, m, k, n)
+                yield single(device, dtype, m, k, n)
                 copies = _copies(device, dtype, m, k, n)
                 if copies > 1:
-                    yield _single(device, dtype, m, k, n, copies)
+                    yield single(device, dtype, m, k, n, copies)
     if device.backend == "torch" and not device.cuda and not device.lacks("int8"):
         for m, k, n in ((32, 784, 128), (32, 768, 3072), (512, 768, 768)):
-            yield _single(device, "int8", m, k, n, quantize="dynamic")
+            yield single(device, "int8", m, k, n, quantize="dynamic")
     for how, groups, m, k, n in effort.rows((*GROUPS, *LARGE_GROUPS) if device.cuda else GROUPS):
         if how == "grouped" and not _has_grouped(device):
             continue
@@ -141,9 +142,8 @@ def points(device: Device, effort: Effort) -> Iterator[Point]:
         yield Point("grouped_matmul", shape, device.primary, device, 2.0 * groups * m * k * n, moved, moved)
 
 
-def _single(
-    device: Device, dtype: str, m: int, k: int, n: int, copies: int = 1, quantize: str = ""
-) -> Point:
+def single(device: Device, dtype: str, m: int, k: int, n: int, copies: int = 1, quantize: str = "") -> Point:
+    """One product; `copies` weights are visited in turn, `quantize` says how the input becomes int8."""
     width = 4 if quantize else WIDTH[dtype]
     output = {"int8": 4, "fp8": 2}.get(dtype, width)
     moved = float(m * k * width + k * n * WIDTH[dtype] + m * n * output)
@@ -196,7 +196,7 @@ def prepare(point: Point) -> Callable[[], object]:
 
 
 def multiply(x: Any, w: Any, dtype: str) -> Any:
-    """x (m × k) times the transpose of w (n × k), by the call that a framework uses for that dtype."""
+    """Inputs x (m × k) times the transpose of w (n × k), by the call that a framework uses for that dtype."""
     if not hasattr(x, "is_cuda"):
         return x @ w.T
     import torch
@@ -217,7 +217,7 @@ def _prepare_dynamic(device: Device, m: int, k: int, n: int) -> Callable[[], obj
 
     with warnings.catch_warnings():  # torch announces a successor that does not yet have these CPU kernels
         warnings.simplefilter("ignore")
-        scales, zeros = torch.full((n,), 0.01), torch.zeros(n)
+        scales, zeros = torch.full((n,), 0.5 / 127), torch.zeros(n, dtype=torch.int64)
         weights = torch.quantize_per_channel(torch.rand(n, k) - 0.5, scales, zeros, 0, torch.qint8)
         packed = torch.ops.quantized.linear_prepack(weights, None)
     x = device.random(m, k)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .device import Device
-from .record import Effort, Point
+from .effort import Effort
+from .record import Point
 
 # level, operation, bytes of one array
 SIZES = (
@@ -39,9 +40,7 @@ def points(device: Device, effort: Effort) -> Iterator[Point]:
     """Copies (read and written) and dot products (two arrays read), the bytes that are asked for counted."""
     for operation, size in effort.rows((*SIZES, *LARGE) if device.cuda else SIZES):
         moved = 2.0 * size
-        yield Point(
-            "bandwidth", {"operation": operation, "bytes": size}, "fp32", device, 0.0, moved, moved
-        )
+        yield Point("bandwidth", {"operation": operation, "bytes": size}, "fp32", device, 0.0, moved, moved)
 
 
 def prepare(point: Point) -> Callable[[], object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,30 +17,6 @@ Record = dict[str, Any]
 
 class BadFile(ValueError):
     """A file that holds no records of this schema. The message names the file and the line."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much to measure: design rows up to `level`, `seconds` in all, medians known to `target` of their value."""
-
-    name: str
-    level: int
-    seconds: float
-    target: float
-
-    def rows(self, table: Sequence[tuple[Any, ...]], secondary: bool = False) -> list[tuple[Any, ...]]:
-        """The rows of a design table that belong to this effort, without their first column, the level.
-
-        Level 0 is the least that identifies a law, so a secondary dtype stays one level below the main one.
-        """
-        return [row[1:] for row in table if row[0] <= self.level - secondary]
-
-
-EFFORTS = {
-    "quick": Effort("quick", 1, 20.0, 0.02),
-    "default": Effort("default", 2, 120.0, 0.01),
-    "thorough": Effort("thorough", 3, 480.0, 0.005),
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +39,7 @@ class Point:
 
     def record(self, environment: str, **measured: object) -> Record:
         """The record of this point with what was measured, or with the reason why nothing was."""
-        head = {"schema": SCHEMA, "kind": self.kind, "shape": dict(self.shape), "dtype": self.dtype}
+        head: Record = {"schema": SCHEMA, "kind": self.kind, "shape": dict(self.shape), "dtype": self.dtype}
         head |= {"backend": self.device.backend, "device": self.device.name}
         if "skipped" not in measured:
             head |= {"flops": self.flops, "bytes": self.bytes}

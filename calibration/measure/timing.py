@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import insort
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .record import Point
@@ -31,9 +31,10 @@ class Timing:
     repeats: int
     watts: float | None
 
-    def fields(self) -> dict[str, Any]:
-        """As a record holds them, flagged where the machine was busy."""
-        return asdict(self) | ({"noisy": True} if self.spread_s > NOISY * self.time_s else {})
+    @property
+    def noisy(self) -> bool:
+        """Whether the repeats differ so much that something else must have run."""
+        return self.spread_s > NOISY * self.time_s
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:

@@ -3,6 +3,8 @@
 These are for reading and for comparison. Estimates use the formulas named in `refined_by`.
 """
 
+from typing import Annotated
+
 from costmodel import ops
 from costmodel.formula import formula
 from costmodel.units import (
@@ -12,11 +14,14 @@ from costmodel.units import (
     FlopPerSecond,
     Fraction,
     Joules,
+    Number,
     Seconds,
     Usd,
     UsdPerSecond,
     Watts,
 )
+
+PerUsd = Annotated[Number, "1/USD"]
 
 
 @formula(r"c_{tok}", source="definition")
@@ -139,12 +144,6 @@ def training_rent(operations: Flop, achieved: FlopPerSecond, price: UsdPerSecond
 
 
 @formula("C", source="definition")
-def in_dollars(yuan: Count, yuan_per_dollar: Count, dollar: Usd = 1.0) -> Usd:
-    """An amount of yuan in US dollars."""
-    return yuan / yuan_per_dollar * dollar
-
-
-@formula("q", source="definition")
-def ratio(larger: Count, smaller: Count) -> Count:
-    """How many times one number is another."""
-    return larger / smaller
+def in_yuan(cost: Usd, yuan_per_dollar: PerUsd) -> Count:
+    """An amount of US dollars in yuan."""
+    return cost * yuan_per_dollar

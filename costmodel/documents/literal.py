@@ -29,7 +29,10 @@ FlopSquaredPerSecond = Annotated[Number, "FLOP*FLOP/s"]
 
 @formula("E", source="document-0", refined_by=("tokens_per_second", "model_flops_utilisation", "rent"))
 def d0_1_training_efficiency(squared_errors: Count, samples: Count) -> Count:
-    """Mean over a data set of half the squared error; `squared_errors` is the sum of ‖y − f(x; w)‖²."""
+    """Half the squared error, averaged over a data set, as training efficiency.
+
+    `squared_errors` is the sum of ‖y − f(x; w)‖².
+    """
     return 1 / samples * (squared_errors / 2)
 
 
@@ -95,7 +98,10 @@ def d2_5_computing_resources(
 
 @formula("J", source="document-3")
 def d3_1_mean_squared_error(squared_errors: Count, samples: Count) -> Count:
-    """Mean squared error; `squared_errors` is the sum of (y − ŷ)²."""
+    """Mean squared error of the predictions.
+
+    `squared_errors` is the sum of (y − ŷ)².
+    """
     return 1 / samples * squared_errors
 
 
@@ -155,7 +161,10 @@ def d4_1_parallel_time(samples: Count, nodes: Count) -> Count:
 
 @formula("L", source="document-4")
 def d4_2_loss(squared_errors: Count, samples: Count) -> Count:
-    """Mean squared error of a linear regression; `squared_errors` is the sum of (y − θᵀx)²."""
+    """Mean squared error of a linear regression.
+
+    `squared_errors` is the sum of (y − θᵀx)².
+    """
     return 1 / samples * squared_errors
 
 

@@ -258,3 +258,51 @@ def output_tokens_served(requests: Count, output_tokens: Count) -> Count:
 def time_for_requests(requests: Count, rate: PerSecond, latency: Seconds) -> Seconds:
     """Time to work off a batch of requests: at full rate, and never less than one request takes."""
     return ops.maximum(requests / rate, latency)
+
+
+@formula(r"t_{step}", source="definition")
+def with_host(device: Seconds, host: Seconds) -> Seconds:
+    """Time of an engine step: the devices' part and the host's part, one after the other."""
+    return device + host
+
+
+@formula(r"t_{layer}", source="shoeybi-2019")
+def layer_with_reductions(layer: Seconds, all_reduce: Seconds) -> Seconds:
+    """Forward time of a layer and its two tensor-parallel all-reduces."""
+    return layer + 2 * all_reduce
+
+
+@formula(r"t_{pass}", source="narayanan-2021")
+def with_hops(stack: Seconds, pp: Count, hop: Seconds) -> Seconds:
+    """Time of a pass through all layers and from each pipeline stage to the next."""
+    return stack + (pp - 1) * hop
+
+
+@formula(r"B_{run}", source="definition")
+def at_least_one(sequences: Count) -> Count:
+    """Sequences to compute with: one even when not one fits, so that the answer can say what is missing."""
+    return ops.maximum(sequences, 1)
+
+
+@formula(r"B", source="definition")
+def share_of_concurrency(concurrency: Count, most: Count) -> Count:
+    """Sequences in flight: as many as are sent, at most what runs at once."""
+    return ops.minimum(concurrency, most)
+
+
+@formula(r"\lambda", source="definition")
+def served_rate(rate: PerSecond, capacity: PerSecond) -> PerSecond:
+    """Requests per second that are answered: what arrives, at most what the fleet can do."""
+    return ops.minimum(rate, capacity)
+
+
+@formula(r"F_{dec}", source="pope-2022")
+def decode_flops(per_step: Flop, pp: Count) -> Flop:
+    """FLOPs of one device in a decode step when the layers are spread over pp stages."""
+    return per_step / pp
+
+
+@formula(r"B_{dec}", source="pope-2022")
+def decode_traffic(layers: Count, per_layer: Bytes, ends: Bytes, pp: Count) -> Bytes:
+    """Memory traffic of one device in a decode step."""
+    return (layers * per_layer + ends) / pp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from costmodel import memory as m
 from costmodel import ops
@@ -14,16 +14,11 @@ from costmodel.job import Job
 from costmodel.operators.timing import operator_time
 from costmodel.outcome import Outcome, Parts
 from costmodel.parallel import communication, data, pipeline
-from costmodel.program import Program, forward_flops, parameters, stack_bytes, stack_time, summed
+from costmodel.program import Program, forward_flops, parameters, stack_time, summed
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads import formulas as f
 from costmodel.workloads.train_program import sizes, whole
-
-
-def fill(job: Job) -> Job:
-    """Nothing is left to fill in: a service's defaults are plain numbers."""
-    return job
 
 
 def prefill_program(job: Job, sequences: Number) -> Program:
@@ -50,7 +45,7 @@ def weights_and_workspace(job: Job) -> Parts:
     shard = program(job.model, Pass(one, framework.prefill_chunk, nothing, one), sizes(job), layout.tp)
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
     layer, first, last = (summed(part, lambda o: o.parameters) for part in (shard.layer, shard.first, shard.last))
-    held = m.local_parameters(here, layer, m.end_parameters(m.larger_end(first, last), m.smaller_end(first, last), layout.pp))
+    held = m.local_parameters(here, layer, m.end_parameters(last, first, layout.pp))
     return {
         "weights": data.state_bytes(held, precision.weights, one),
         "activations": summed(shard.layer, lambda o: o.saved),
@@ -90,7 +85,7 @@ class Load:
     sequences: Number
     decode: Program
     step: Number
-    prefill: Number
+    first_token: Number
     per_token: Number
     latency: Number
 
@@ -104,7 +99,7 @@ def load(job: Job, sequences: Number) -> Load:
     step = f.with_host(_pass_time(job, decode, sequences), host)
     prefill = _pass_time(job, prefill_program(job, one), work.input_tokens)
     per_token = f.time_per_output_token(step, prefill, sequences, work.output_tokens)
-    first = f.time_to_first_token(prefill, step)
+    first = f.with_host(prefill, host)
     return Load(sequences, decode, step, first, per_token, f.request_latency(first, per_token, work.output_tokens))
 
 
@@ -152,21 +147,19 @@ def outcome(job: Job, finite: bool) -> Outcome:
         served = capacity if job.traffic.request_rate is None else f.served_rate(job.traffic.request_rate, capacity)
         requests = f.requests_served(served, time)
     tokens = f.output_tokens_served(requests, work.output_tokens)
-    model = whole(job, f.sequence_tokens(work.input_tokens, work.output_tokens))
-    count = parameters(model)
-    per_request = f.per_output_token(forward_flops(model), work.output_tokens)
+    count = parameters(whole(job, f.sequence_tokens(work.input_tokens, work.output_tokens)))
     usage = Usage(
         time=time,
         busy_time=state.per_token,
-        flops=f.decode_flops(per_request, state.sequences, layout.tp, layout.pp),
-        traffic=_traffic(job, state),
+        flops=f.decode_flops(forward_flops(state.decode), layout.pp),
+        traffic=_decode_traffic(job, state.decode),
         stored={"weights": (weights_file_bytes(count, job.precision.weights), time)},
     )
     totals, breakdown = bill(job, usage)
     memory_parts = memory(job, state.sequences)
     used = ops.total(memory_parts)
     performance: Parts = {
-        "ttft_s": state.prefill,
+        "ttft_s": state.first_token,
         "tpot_s": state.per_token,
         "latency_s": state.latency,
         "requests_per_s": capacity,
@@ -179,13 +172,17 @@ def outcome(job: Job, finite: bool) -> Outcome:
         "parameters": count,
         "cost_per_million_output_tokens_usd": cost_per_million(totals["cost_usd"], tokens),
     }
-    time_parts = f_time_parts(time)
     return Outcome(
         job,
         {"time_s": time} | totals,
-        {"time_s": time_parts} | breakdown,
+        {"time_s": {"requests" if finite else "period": time}} | breakdown,
         performance,
         memory_parts,
         used,
         used <= hardware.memory,
     )
+
+
+def _decode_traffic(job: Job, decode: Program) -> Number:
+    layer, ends = (summed(part, lambda o: o.traffic) for part in (decode.layer, decode.first + decode.last))
+    return f.decode_traffic(decode.layers, layer, ends, job.parallelism.pp)

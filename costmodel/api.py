@@ -1,0 +1,136 @@
+"""What the world calls: estimate, compare, sweep, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from costmodel import engine
+from costmodel.job import RECOMPUTE, Assumption, Layout, numbers
+from costmodel.loading import load
+from costmodel.outcome import Outcome
+from costmodel.resolve import Resolved, resolve
+from costmodel.scenario import Scenario
+
+SCHEMA = "costmodel/estimate/1"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The answer to a scenario: figures, ranges, and everything that they stand on.
+
+    `totals`, `breakdown`, `performance` and `memory_parts` are plain numbers in SI; `ranges` maps a figure's
+    name to its 10th, 50th and 90th percentile; `drivers` says which assumptions move a total most;
+    `remedy` is the nearest change that fits, when it does not fit.
+    """
+
+    resolved: Resolved
+    outcome: Outcome
+    assumptions: tuple[Assumption, ...]
+    warnings: tuple[str, ...]
+    ranges: dict[str, dict[str, float]] = field(default_factory=dict)
+    drivers: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    remedy: str | None = None
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Totals by name."""
+        return self.outcome.totals
+
+    @property
+    def fits(self) -> bool:
+        """Whether the fullest device has room for its part."""
+        return bool(self.outcome.feasible)
+
+    def __repr__(self) -> str:
+        from costmodel.report.text import sentence
+
+        return f"<Estimate: {sentence(self)}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from costmodel.report.text import render
+
+        return f"<pre>{escape(render(self))}</pre>"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The estimate as JSON-ready data (schema costmodel/estimate/1)."""
+        from costmodel.report.data import as_dict
+
+        return as_dict(self)
+
+
+def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[str] = ()) -> Estimate:
+    """What a scenario takes: time, memory, money, energy, carbon, storage and staff.
+
+    `scenario` is a path, a mapping or a Scenario; `overrides` are "path=value" texts.
+    Raises ScenarioError for bad input and CatalogError for names that are unknown or ambiguous.
+    """
+    resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
+    result = engine.complete(numbers(resolved.assumptions), resolved.kind)
+    answer = Estimate(resolved, result, tuple(_settled(resolved, result)), tuple(_warnings(resolved, result)))
+    if not answer.fits:
+        return replace(answer, remedy=_remedy(resolved))
+    if resolved.scenario.ranges:
+        from costmodel.ranges import ranges
+
+        spread, drivers = ranges(resolved.assumptions, result.job.parallelism, resolved.kind)
+        answer = replace(answer, ranges=spread, drivers=drivers)
+    return answer
+
+
+def compare(*scenarios: Scenario | Mapping[str, Any] | str) -> list[Estimate]:
+    """Estimates of several scenarios, in order."""
+    return [estimate(scenario) for scenario in scenarios]
+
+
+def _settled(resolved: Resolved, result: Outcome) -> list[Assumption]:
+    """The assumptions with what the rules filled in; those that do not apply are left out."""
+    settled = []
+    for path, assumption in resolved.assumptions.items():
+        if assumption.value is None:
+            section, _, name = path.partition(".")
+            value = getattr(getattr(result.job, section), name)
+            if value is None:
+                continue
+            assumption = replace(assumption, value=value, status="inferred")
+        settled.append(assumption)
+    return settled
+
+
+def _warnings(resolved: Resolved, result: Outcome) -> list[str]:
+    found = list(resolved.warnings)
+    rate = resolved.scenario.traffic.request_rate
+    if rate is not None and result.performance["requests_per_s"] < rate:
+        found.append("the request rate is beyond saturation: requests queue up without end; add devices")
+    tokens, parameters = result.job.workload.tokens, result.performance["parameters"]
+    if resolved.kind == "train" and tokens < parameters:
+        found.append("fewer tokens than parameters: a smaller model would learn as much")
+    return found
+
+
+def _remedy(resolved: Resolved) -> str:
+    """The nearest change that makes it fit, as text to type."""
+    base = resolved.assumptions
+    free = {"parallelism.tp", "parallelism.pp", "parallelism.zero", "parallelism.recompute", "parallelism.micro_batch"}
+    stated = [path for path in sorted(free) if base[path].status == "given"]
+
+    def fits(changes: Mapping[str, float | None]) -> Layout | None:
+        changed = {p: replace(a, value=changes[p]) if p in changes else a for p, a in base.items()}
+        result = engine.complete(numbers(changed), resolved.kind)
+        return result.job.parallelism if result.feasible else None
+
+    for path in stated:
+        if (layout := fits({path: None})) is not None:
+            name = path.partition(".")[2]
+            value = getattr(layout, name)
+            return f"--set {path}={RECOMPUTE[int(value)] if name == 'recompute' else int(value)}"
+    devices = base["devices"].value
+    for times in (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
+        unstated: dict[str, float | None] = dict.fromkeys(stated)
+        if fits({"devices": devices * times} | unstated):
+            loosened = "".join(f", without {path}" for path in stated)
+            return f"--set devices={int(devices * times)}{loosened}"
+    return "hardware with more memory per device, or a smaller model"

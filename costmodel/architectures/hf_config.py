@@ -1,0 +1,182 @@
+"""A Hugging Face config.json → the shape of a dense decoder, where it can be given exactly; anything else is refused.
+
+Keys, their defaults and what the code of each model adds (biases, norms) are those of the `transformers` library,
+src/transformers/models/<model_type>/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Config = Mapping[str, Any]
+
+LLAMA_KEYS = {
+    "layers": "num_hidden_layers",
+    "hidden": "hidden_size",
+    "heads": "num_attention_heads",
+    "ffn": "intermediate_size",
+    "vocab": "vocab_size",
+    "max_sequence": "max_position_embeddings",
+}
+GPT2_KEYS = {
+    "layers": "n_layer",
+    "hidden": "n_embd",
+    "heads": "n_head",
+    "vocab": "vocab_size",
+    "max_sequence": "n_positions",
+}
+
+
+class ArchitectureError(ValueError):
+    """A configuration that this program does not model, or that is incomplete."""
+
+
+def shape(config: Config) -> dict[str, Any]:
+    """The fields of `ModelShape` for a parsed config.json. Raises ArchitectureError."""
+    kind = config.get("model_type") if isinstance(config, Mapping) else None
+    if not isinstance(kind, str):
+        raise ArchitectureError("has no model_type; give the config.json of a Hugging Face model")
+    if kind not in FAMILIES:
+        known = ", ".join(sorted(FAMILIES))
+        raise ArchitectureError(f"architecture {kind[:40]!r} is not modelled yet; dense decoders are: {known}")
+    return FAMILIES[kind](config)
+
+
+def _needed(config: Config, keys: Mapping[str, str]) -> dict[str, float]:
+    """The numbers under `keys`, named as in ModelShape."""
+    missing = [key for key in keys.values() if config.get(key) is None]
+    if missing:
+        raise ArchitectureError(f"lacks {', '.join(missing)}; give the complete config.json")
+    return {field: _number(config, key) for field, key in keys.items()}
+
+
+def _number(config: Config, key: str, default: float | None = None) -> Any:
+    value = config.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ArchitectureError(f"{key} is no number; give the config.json as published")
+    return value
+
+
+def _flag(config: Config, key: str, default: bool) -> bool:
+    value = config.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise ArchitectureError(f"{key} is neither true nor false; give the config.json as published")
+    return default if value is None else value
+
+
+def _llama_like(config: Config, *, window: float | None = None, tied: bool = False, **fixed: Any) -> dict[str, Any]:
+    """What Llama and its relatives share. Up to the sliding window, windowed attention is full attention."""
+    found: dict[str, Any] = _needed(config, LLAMA_KEYS)
+    found["max_sequence"] = min(found["max_sequence"], window or found["max_sequence"])
+    found["kv_heads"] = _number(config, "num_key_value_heads", found["heads"])
+    if (head_dim := _number(config, "head_dim")) is not None:
+        found["head_dim"] = head_dim
+    return found | {"gated": True, "norm": "rms", "tied": _flag(config, "tie_word_embeddings", tied)} | fixed
+
+
+def _llama(config: Config) -> dict[str, Any]:
+    bias = _flag(config, "attention_bias", False)
+    return _llama_like(config, attention_bias=bias, output_bias=bias, mlp_bias=_flag(config, "mlp_bias", False))
+
+
+def _mistral(config: Config) -> dict[str, Any]:
+    return _llama_like(config, window=_number({"sliding_window": 4096, **config}, "sliding_window"))
+
+
+def _phi3(config: Config) -> dict[str, Any]:
+    return _llama_like(config, window=_number(config, "sliding_window"))
+
+
+def _qwen2(config: Config) -> dict[str, Any]:
+    return _llama_like(config, window=_qwen_window(config), attention_bias=True, output_bias=False)
+
+
+def _qwen3(config: Config) -> dict[str, Any]:
+    bias = _flag(config, "attention_bias", False)
+    head_dim = _number(config, "head_dim", 128)
+    window = _qwen_window(config)
+    return _llama_like(config, window=window, head_dim=head_dim, attention_bias=bias, output_bias=bias, qk_norm=True)
+
+
+def _qwen_window(config: Config) -> float | None:
+    window: float | None = _number(config, "sliding_window", 4096)
+    return window if _flag(config, "use_sliding_window", False) else None
+
+
+def _gemma(config: Config) -> dict[str, Any]:
+    bias = _flag(config, "attention_bias", False)
+    head_dim = _number(config, "head_dim", 256)
+    return _llama_like(config, tied=True, head_dim=head_dim, attention_bias=bias, output_bias=bias)
+
+
+def _starcoder2(config: Config) -> dict[str, Any]:
+    bias, window = _flag(config, "use_bias", True), _number(config, "sliding_window")
+    biases = {"attention_bias": bias, "output_bias": bias, "mlp_bias": bias}
+    return _llama_like(config, window=window, tied=True, gated=False, norm="layernorm", **biases)
+
+
+def _stablelm(config: Config) -> dict[str, Any]:
+    if _flag(config, "qk_layernorm", False) or _flag(config, "use_parallel_residual", False):
+        raise ArchitectureError(
+            "stablelm with qk_layernorm or use_parallel_residual is not modelled yet; give another model"
+        )
+    return _llama_like(config, norm="layernorm", attention_bias=_flag(config, "use_qkv_bias", False), output_bias=False)
+
+
+def _gpt2(config: Config) -> dict[str, Any]:
+    found = _needed(config, GPT2_KEYS)
+    return found | {
+        "ffn": _number(config, "n_inner", 4 * found["hidden"]),
+        "tied": _flag(config, "tie_word_embeddings", True),
+        **{"gated": False, "norm": "layernorm", "position": "learned"},
+        **{"attention_bias": True, "output_bias": True, "mlp_bias": True},
+    }
+
+
+def _gpt_neox(config: Config) -> dict[str, Any]:
+    bias = _flag(config, "attention_bias", True)
+    return _needed(config, LLAMA_KEYS) | {
+        "tied": _flag(config, "tie_word_embeddings", False),
+        "parallel_block": _flag(config, "use_parallel_residual", True),
+        **{"gated": False, "norm": "layernorm"},
+        **{"attention_bias": bias, "output_bias": bias, "mlp_bias": True},
+    }
+
+
+def _falcon(config: Config) -> dict[str, Any]:
+    """Falcon: 7B shares one norm between attention and MLP; the later decoder has two; RW has ALiBi and no GQA."""
+    later, parallel = _flag(config, "new_decoder_architecture", False), _flag(config, "parallel_attn", True)
+    keys = {field: LLAMA_KEYS[field] for field in ("layers", "hidden", "heads", "vocab")}
+    found = _needed(config, keys | ({"kv_heads": "num_kv_heads"} if later else {}))
+    if not later:
+        found["kv_heads"] = 1 if _flag(config, "multi_query", True) else found["heads"]
+    bias = _flag(config, "bias", False)
+    norms = _number(config, "num_ln_in_parallel_attn", 2) if later else 1 if parallel else 2
+    return found | {
+        "ffn": _number(config, "ffn_hidden_size", 4 * found["hidden"]),
+        "max_sequence": _number(config, "max_position_embeddings", 2048),
+        "tied": _flag(config, "tie_word_embeddings", True),
+        "position": "alibi" if _flag(config, "alibi", False) else "rope",
+        "parallel_block": later or parallel,
+        "layer_norms": norms,
+        **{"gated": False, "norm": "layernorm"},
+        **{"attention_bias": bias, "output_bias": bias, "mlp_bias": bias},
+    }
+
+
+FAMILIES: dict[str, Callable[[Config], dict[str, Any]]] = {
+    "llama": _llama,
+    "mistral": _mistral,
+    "qwen2": _qwen2,
+    "qwen3": _qwen3,
+    "gemma": _gemma,
+    "phi3": _phi3,
+    "starcoder2": _starcoder2,
+    "stablelm": _stablelm,
+    "gpt2": _gpt2,
+    "gpt_neox": _gpt_neox,
+    "falcon": _falcon,
+}

@@ -1,0 +1,66 @@
+"""Carbon intensity of electricity, by country or cloud region.
+
+Countries are on one basis, the mean of the year's generation mix; a cloud region has the intensity of its grid in the
+newest year. The range of a place is that of all its rows, other years and bases included; a place with one row gets
+the typical range (economics, grid_spread_one_row).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from costmodel.catalog import economics
+from costmodel.catalog.table import find, key, names, rows
+from costmodel.units import unit
+
+BASES = ("generation mix", "location-based", "grid factor", "life cycle", "generation source")
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Carbon intensity of a place: kg of CO2-equivalent per joule."""
+
+    code: str
+    name: str
+    value: float
+    low: float
+    high: float
+    year: str
+    basis: str
+    source: str
+
+
+def intensity(code: str = "world") -> Grid:
+    """The grid of a country (code or name), a cloud region ("gcp:europe-north1", "us-east4") or the world.
+
+    Raises CatalogError with the nearest names.
+    """
+    index = _index()
+    found = find(index, code, "grid", {k: v[0]["code"] for k, v in index.items()})
+    size = unit("gCO2e/kWh")[0]
+    first = min(BASES.index(row["basis"]) for row in found)
+    row = max((row for row in found if row["basis"] == BASES[first]), key=lambda row: row["year"])
+    values = [float(other["gco2_per_kwh"]) * size for other in found]
+    value, low, high = float(row["gco2_per_kwh"]) * size, min(values), max(values)
+    if len(found) == 1:
+        spread = economics.value("grid_spread_one_row")
+        low, high = value * spread.low, value * spread.high
+    return Grid(row["code"], row["name"], value, low, high, row["year"], row["basis"], row["source"])
+
+
+@cache
+def _index() -> dict[str, list[Row]]:
+    """The rows of each place by every name of it."""
+    places: dict[str, list[Row]] = {}
+    for row in rows("grids"):
+        places.setdefault(row["code"], []).append(row)
+    index = {key(code): found for code, found in places.items()}
+    for code, found in places.items():
+        cloud, _, region = code.rpartition(":")
+        own = [region] if cloud else [n for row in found for n in (row["name"], *names(row["aliases"]))]
+        for name in own:
+            index.setdefault(key(name), found)
+    return index

@@ -1,0 +1,27 @@
+"""costmodel explain."""
+
+from __future__ import annotations
+
+import click
+
+from costmodel.cli.options import read, scenario_options
+
+
+@click.command()
+@click.argument("figure")
+@scenario_options
+@click.option("--depth", type=click.IntRange(1, 50), default=3, show_default=True, help="Levels of formulas to open.")
+def command(figure: str, scenario: str | None, changes: tuple[str, ...], depth: int, **flags: str | None) -> None:
+    """The working of FIGURE, for example totals.cost_usd or performance.mfu.
+
+    \b
+    Example:
+      costmodel explain totals.cost_usd --model llama-3.1-8b --hardware h100-sxm --devices 64 --workload train
+    """
+    from costmodel.loading import load
+    from costmodel.report.explain import lines, working
+    from costmodel.resolve import resolve
+
+    resolved = resolve(load(*read(scenario, flags, changes)))
+    for line in lines(working(resolved, figure), figure, depth):
+        click.echo(line)

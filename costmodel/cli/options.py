@@ -1,0 +1,38 @@
+"""Options that several commands share: how a scenario is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+KEYS = ("model", "hardware", "devices", "workload")
+
+
+def scenario_options(command: Command) -> Command:
+    """A scenario as a file, as four flags, or both; --set changes anything in it."""
+    command = click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Change one value.")(command)
+    for key in reversed(KEYS):
+        command = click.option(f"--{key}", help=f"{key.capitalize()} of the scenario.")(command)
+    return click.argument("scenario", required=False)(command)
+
+
+def output_option(*choices: str) -> Callable[[Command], Command]:
+    """-o text|json|csv."""
+    return click.option("-o", "--output", type=click.Choice(choices), default="text", help="Form of the answer.")
+
+
+def read(scenario: str | None, flags: dict[str, str | None], changes: tuple[str, ...]) -> tuple[Any, list[str]]:
+    """The scenario's source and the changes to it, flags first."""
+    said = {key: value for key in KEYS if (value := flags.get(key)) is not None}
+    if scenario is None:
+        missing = [key for key in KEYS if key not in said and not any(c.startswith(f"{key}=") for c in changes)]
+        if missing:
+            raise click.UsageError(
+                f"no scenario: give a file (or - for standard input), or add {' '.join('--' + key for key in missing)}; "
+                "for example: costmodel estimate --model llama-3.1-8b --hardware h100-sxm --devices 64 --workload train"
+            )
+        return {}, [f"{key}={value}" for key, value in said.items()] + list(changes)
+    return scenario, [f"{key}={value}" for key, value in said.items()] + list(changes)

@@ -1,0 +1,34 @@
+"""costmodel sweep."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from costmodel.cli.options import output_option, read, scenario_options
+
+
+@click.command()
+@scenario_options
+@click.option("--over", "axes", multiple=True, required=True, metavar="PATH=A,B,C", help="An axis; several form a product.")
+@output_option("text", "json", "csv")
+def command(scenario: str | None, changes: tuple[str, ...], axes: tuple[str, ...], output: str, **flags: str | None) -> None:
+    """A table over axes of a scenario.
+
+    \b
+    Example:
+      costmodel sweep examples/llama-3.1-8b.yaml --over devices=64,128,256
+    """
+    from costmodel.report.sweep import as_text
+    from costmodel.report.table import columns
+    from costmodel.sweeping import axis, sweep
+
+    source, overrides = read(scenario, flags, changes)
+    found = sweep(source, dict(axis(text) for text in axes), overrides=overrides)
+    if output == "csv":
+        click.echo(columns(found), nl=False)
+    elif output == "json":
+        click.echo(json.dumps({k: [None if v != v else v for v in c.tolist()] for k, c in found.items()}, allow_nan=False))
+    else:
+        click.echo(as_text(found, [text.partition("=")[0] for text in axes]))

@@ -1,0 +1,39 @@
+"""Scenario → outcome: the whole way on one page, for one job or an array of jobs, without ranges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from costmodel.job import Job, Layout
+from costmodel.outcome import Outcome
+from costmodel.parallel.layout import choose
+from costmodel.workloads import serve, train, train_memory, train_program
+
+TRAINING = ("train", "finetune")
+
+
+def lay_out(job: Job, kind: str) -> Layout:
+    """The layout of `job`: what it states, and the first that fits for the rest."""
+    training = kind in TRAINING
+    if training:
+        job = train_program.fill(job)
+
+    def fits(candidate: Job) -> object:
+        if training:
+            parts = train_memory.memory(candidate, train_program.sharded(candidate))
+            return sum(parts.values()) <= candidate.hardware.memory
+        return serve.most_sequences(candidate) >= 1
+
+    return choose(job, fits, training)
+
+
+def outcome(job: Job, kind: str) -> Outcome:
+    """The outcome of a job whose layout is complete; `kind` is train, finetune, serve or infer."""
+    if kind in TRAINING:
+        return train.outcome(train_program.fill(job))
+    return serve.outcome(job, finite=kind == "infer")
+
+
+def complete(job: Job, kind: str) -> Outcome:
+    """Lay out, then estimate: for plain numbers and arrays."""
+    return outcome(replace(job, parallelism=lay_out(job, kind)), kind)

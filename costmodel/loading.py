@@ -1,0 +1,264 @@
+"""From what a user gives (a file, standard input, a mapping, overrides) to a valid scenario, or to plain words."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from costmodel.fields import Base, Clash, Figure
+from costmodel.scenario import SHORTHAND, DeviceSpec, Inference, ModelShape, Scenario, Serving, Staff, Training
+from costmodel.source import (
+    DEEPEST,
+    LARGEST_FILE,
+    MOST_PROBLEMS,
+    Document,
+    Keys,
+    Mark,
+    Problem,
+    ScenarioError,
+    cut,
+    parse,
+    read_file,
+    show,
+)
+
+# The class behind each part of a validation error's location: variants, which no user wrote, and sections.
+VARIANTS: dict[str, type[Base] | None] = {
+    **{"text": None, "[key]": None, "shape": ModelShape, "device": DeviceSpec, "team": Staff},
+    **{"train": Training, "finetune": Training, "serve": Serving, "infer": Inference},
+}
+SECTIONS: dict[str, type[Base]] = {
+    name: info.annotation
+    for name, info in Scenario.model_fields.items()
+    if isinstance(info.annotation, type) and issubclass(info.annotation, Base)
+}
+
+
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
+    overrides: Sequence[str] = (),
+    base: str | os.PathLike[str] | None = None,
+    *,
+    allow_files: bool = True,
+) -> Scenario:
+    """The scenario in a YAML or JSON file, on standard input ("-"), or in a mapping.
+
+    `overrides` are texts such as "workload.tokens=1e12", applied in order. A `model` that ends in .json is read
+    as a Hugging Face configuration, relative to `base` (None: the scenario's folder), unless `allow_files` is
+    False. Raises ScenarioError.
+    """
+    if isinstance(source, Mapping | Scenario):
+        document = Document("")
+        document.tree = _plain(source, (), document)
+        return _resolve(document, overrides, Path(base or ""), allow_files)
+    name = os.fspath(source)
+    if name == "-":
+        data = sys.stdin.buffer.read(LARGEST_FILE + 1)
+        return loads(data, overrides, base, file="<stdin>", allow_files=allow_files)
+    try:
+        if not allow_files:
+            raise ValueError("files are not read here; give the scenario itself")
+        data = read_file(Path(name))
+    except ValueError as error:
+        raise ScenarioError([Problem(name, None, None, "", str(error))]) from None
+    return loads(data, overrides, Path(name).parent if base is None else base, file=name)
+
+
+def loads(
+    data: str | bytes,
+    overrides: Sequence[str] = (),
+    base: str | os.PathLike[str] | None = None,
+    *,
+    file: str = "scenario",
+    allow_files: bool = True,
+) -> Scenario:
+    """The scenario in YAML or JSON text; `file` is its name in messages. Otherwise as `load`."""
+    document = parse(data, file)
+    if not document.problems and not isinstance(document.tree, dict):
+        found = "nothing is written here" if document.tree is None else f"{show(document.tree)} is no scenario"
+        document.problems.append(Problem(file, 1, 1, "", f"{found}; write lines such as 'model: llama-3.1-8b'"))
+    if not isinstance(document.tree, dict):
+        raise ScenarioError(document.problems)
+    return _resolve(document, overrides, Path(base or ""), allow_files)
+
+
+def to_yaml(scenario: Scenario | Mapping[str, Any]) -> str:
+    """The scenario as YAML: what was said, without the defaults."""
+    import yaml
+
+    said = scenario.model_dump(exclude_none=True, exclude_unset=True) if isinstance(scenario, Scenario) else scenario
+    tree = {
+        name: value[SHORTHAND[name]]
+        if name in SHORTHAND and isinstance(value, dict) and value.keys() == {SHORTHAND[name]}
+        else value
+        for name, value in said.items()
+    }
+    return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _plain(value: Any, path: Keys, document: Document) -> Any:
+    """A copy in plain dictionaries, which overrides may change."""
+    if isinstance(value, Base):
+        value = value.model_dump(exclude_none=True, exclude_unset=True)
+    if not isinstance(value, Mapping):
+        return value
+    if len(path) > DEEPEST:
+        document.report(path, f"nested more than {DEEPEST} deep; a scenario needs 4 levels")
+        return None
+    return {key: _plain(inner, (*path, str(key)), document) for key, inner in value.items()}
+
+
+def _resolve(document: Document, overrides: Sequence[str], base: Path, allow_files: bool) -> Scenario:
+    """The one way from a document to a scenario: overrides, then files it names, then validation."""
+    for text in overrides:
+        _override(document, text)
+    model = document.tree.get("model")
+    if isinstance(model, str) and model.strip().endswith(".json"):
+        document.tree["model"] = _configuration(document, model.strip(), base, allow_files)
+    try:
+        scenario = Scenario.model_validate(document.tree)
+    except ValidationError as invalid:
+        # Unknown keys first, since a misspelt key explains a missing one; a hostile file may have 100,000.
+        errors = sorted(invalid.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+        misspelt: set[Keys] = set()
+        for error in errors[: 10 * MOST_PROBLEMS]:
+            _report(document, error, misspelt)
+    if document.problems:
+        raise ScenarioError(document.problems)
+    return scenario
+
+
+def _override(document: Document, text: str) -> None:
+    """Put the value of "path=value" (a YAML scalar or flow collection) into the document."""
+    label, (path, equals, written) = cut(text, 60), text.partition("=")
+    keys = tuple(path.strip().split("."))
+    if not equals or not all(keys) or len(keys) > DEEPEST:
+        document.problems.append(
+            Problem("", None, None, "", f"{show(text)} is no override; write path=value, such as devices=64")
+        )
+        return
+    value = parse(written, label)
+    if value.problems:
+        document.problems += [Problem(label, None, None, ".".join(keys), p.message) for p in value.problems]
+        return
+    section: dict[str, Any] = document.tree
+    for depth, key in enumerate(keys[:-1]):
+        inner = section.get(key)
+        if depth == 0 and key in SHORTHAND and isinstance(inner, str):
+            inner = {SHORTHAND[key]: inner}
+        if inner is not None and not isinstance(inner, dict):
+            document.problems.append(
+                Problem(label, None, None, ".".join(keys), f"{key} is {show(inner)} and has no parts; write a mapping")
+            )
+            return
+        section[key] = inner or {}
+        section = section[key]
+    section[keys[-1]] = value.tree
+    for below in [path for path in document.marks if path[: len(keys)] == keys]:
+        del document.marks[below]
+    document.marks[keys] = Mark(label, None, None)
+
+
+def _configuration(document: Document, written: str, base: Path, allow_files: bool) -> Any:
+    """The shape in a Hugging Face config.json; after a problem, a name that stands in for it."""
+    from costmodel.architectures.hf_config import shape
+
+    try:
+        if not allow_files:
+            raise ValueError("files are not read here; write the shape as a mapping, or a catalog id")
+        config = json.loads(read_file(base / written), parse_int=float)  # float has no limit of digits
+        return {"name": cut(written, 100), **shape(config)}
+    except json.JSONDecodeError as error:
+        document.report(("model",), f"{cut(written)} is not valid JSON ({error.msg}, line {error.lineno}); mend it")
+    except RecursionError:
+        document.report(("model",), f"{cut(written)} is nested too deep; write the path of a config.json")
+    except UnicodeDecodeError:
+        document.report(("model",), f"{cut(written)} is not UTF-8 text; write the path of a config.json")
+    except ValueError as error:
+        document.report(("model",), f"{cut(written)}: {error}")
+    return "unreadable"
+
+
+def _report(document: Document, error: ErrorDetails, misspelt: set[Keys]) -> None:
+    """Note one validation error in plain words, at its place; `misspelt` collects the keys that were meant."""
+    kind, parts = error["type"], tuple(map(str, error["loc"]))
+    if kind == "default_factory_not_called":
+        return  # follows from another error
+    path = tuple(p for p in parts[:-1] if p not in VARIANTS)
+    path += parts[-1:] if kind == "extra_forbidden" or (parts and parts[-1] not in VARIANTS) else ()
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, Clash):
+        for name, message in cause.found:
+            document.report((*path, *name.split(".")), message)
+        return
+    if kind.startswith("union_tag"):
+        path += (SHORTHAND[path[-1]],)
+    owner: type[Base] = Scenario
+    for part in parts[: len(parts) - (kind == "extra_forbidden")]:
+        owner = VARIANTS.get(part) or SECTIONS.get(part) or owner
+    if kind == "extra_forbidden" and (near := _near(path[-1], list(owner.model_fields))):
+        misspelt.add((*path[:-1], near))
+    if kind == "missing" and path in misspelt:
+        return
+    at_key = kind in ("extra_forbidden", "invalid_key") or parts[-1:] == ("[key]",)
+    document.report(path, str(cause) if cause else _words(error, kind, owner, path), at_key)
+
+
+def _words(error: ErrorDetails, kind: str, owner: type[Base], path: Keys) -> str:
+    """What a validation error means, and what to write instead."""
+    value, context = error["input"], error.get("ctx", {})
+    if kind == "form":
+        return error["msg"]
+    if kind == "missing":
+        return f"is missing; add for example '{path[-1]}: {_example(owner, path[-1])}'"
+    if kind == "extra_forbidden":
+        return f"unknown key {show(path[-1])}{_choice(path[-1], list(owner.model_fields), 'valid keys are')}"
+    if kind == "literal_error":
+        return f"{show(value)} is not accepted{_choice(value, _quoted(context['expected']))}"
+    if kind == "union_tag_invalid":
+        return f"{show(context['tag'])} is not accepted{_choice(context['tag'], _quoted(context['expected_tags']))}"
+    if kind == "union_tag_not_found":
+        return "is missing; write train, finetune, serve or infer"
+    needs = {
+        "string_type": "text, such as llama-3.1-8b",
+        "bool_type": "true or false",
+        "too_short": "at least one entry, such as {bf16: 989 TFLOP/s}",
+        "dict_type": "a mapping, such as {bf16: 989 TFLOP/s}",
+        "model_attributes_type": "train, finetune, serve or infer, or a mapping such as {kind: train, tokens: 1e12}",
+        "invalid_key": "text as its key",
+    }
+    mapping = f"a mapping; its keys are {', '.join(owner.model_fields)}"
+    return f"needs {needs.get(kind, mapping)}" + (
+        f", not {show(value)}" if kind in ("string_type", "bool_type") else ""
+    )
+
+
+def _quoted(text: str) -> list[str]:
+    return re.findall(r"'([^']*)'", text)
+
+
+def _near(written: Any, known: list[str]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(written.lower(), known, n=1) if isinstance(written, str) and len(written) < 60 else []
+    return near[0] if near else None
+
+
+def _choice(written: Any, known: list[str], otherwise: str = "write one of") -> str:
+    """The nearest known name, or all of them."""
+    near = _near(written, known)
+    return f"; did you mean {near!r}?" if near else f"; {otherwise} {', '.join(known)}"
+
+
+def _example(owner: type[Base], name: str) -> str:
+    info = owner.model_fields[name]
+    figure = next((m for m in info.metadata if isinstance(m, Figure)), None)
+    return figure.example if figure else str((info.examples or ["…"])[0]).replace("'", "")

@@ -1,0 +1,1 @@
+"""Renders an estimate: text, data, the working."""

@@ -1,0 +1,56 @@
+"""Numbers as people write them: 21.3 days, 83 k USD, 1.2 GWh."""
+
+from __future__ import annotations
+
+from costmodel.units import DAY, HOUR, YEAR
+
+SCALES = {
+    "s": ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (HOUR, "h"), (DAY, "days"), (YEAR, "years")),
+    "J": tuple((HOUR * 1000.0**p, f"{prefix}Wh") for p, prefix in enumerate(("", "k", "M", "G", "T"))),
+    "kg": ((1e-3, "g CO2e"), (1.0, "kg CO2e"), (1e3, "t CO2e"), (1e6, "kt CO2e")),
+    "USD": ((1.0, "USD"), (1e3, "k USD"), (1e6, "M USD"), (1e9, "bn USD")),
+    "B": tuple((1000.0**p, f"{prefix}B") for p, prefix in enumerate(("", "k", "M", "G", "T", "P", "E"))),
+    "B/s": tuple((1000.0**p, f"{prefix}B/s") for p, prefix in enumerate(("", "k", "M", "G", "T", "P"))),
+    "FLOP": tuple((1000.0**p, f"{prefix}FLOP") for p, prefix in enumerate(("", "k", "M", "G", "T", "P", "E"))),
+    "FLOP/s": tuple((1000.0**p, f"{prefix}FLOP/s") for p, prefix in enumerate(("", "k", "M", "G", "T", "P", "E"))),
+    "W": ((1.0, "W"), (1e3, "kW"), (1e6, "MW")),
+    "B*month": tuple((1000.0**p, f"{prefix}B-months") for p, prefix in enumerate(("", "k", "M", "G", "T", "P"))),
+    "person*h": ((1.0, "hours"), (1e3, "k hours"), (1e6, "M hours")),
+    "USD/s": ((1 / HOUR, "USD/h"),),
+    "USD/J": ((1 / (1000 * HOUR), "USD/kWh"),),
+    "kg/J": ((1e-3 / (1000 * HOUR), "g/kWh"),),
+    "USD/B/s": ((1 / (1e9 * YEAR / 12), "USD/GB-month"),),
+    "USD/person/s": ((1 / YEAR, "USD/person-year"),),
+    "1/s": ((1.0, "/s"), (1e3, "k/s"), (1e6, "M/s")),
+    "1": ((1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "B"), (1e12, "T"), (1e15, "×10¹⁵"), (1e18, "×10¹⁸")),
+    "person": ((1.0, "people"),),
+    "fraction": ((1.0, ""),),
+}
+
+
+def show(value: float, unit: str, digits: int = 3) -> str:
+    """A number in SI with its unit, scaled for reading."""
+    scales = SCALES.get(unit, ((1.0, unit),))
+    if unit == "1" and abs(value) < 100_000 and value == int(value):
+        return f"{int(value):,}"
+    size, name = _scale(abs(value), scales)
+    return f"{number(value / size, digits)} {name}".rstrip()
+
+
+def interval(low: float, high: float, unit: str) -> str:
+    """A range in one unit: "17–27 days"."""
+    size, name = _scale(abs(high), SCALES.get(unit, ((1.0, unit),)))
+    return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits and no exponent where it is not needed."""
+    if value == 0:
+        return "0"
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if "e" in text and abs(value) < 1e6 else text
+
+
+def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:
+    fitting = [scale for scale in scales if magnitude >= 0.9995 * scale[0]]
+    return fitting[-1] if fitting else scales[0]

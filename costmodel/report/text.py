@@ -1,0 +1,126 @@
+"""An estimate as text: the answer as a sentence, what dominates it, what to change, a small table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costmodel.job import RECOMPUTE
+from costmodel.report.quantities import interval, show
+
+if TYPE_CHECKING:
+    from costmodel.api import Estimate
+
+UNITS = {
+    "time_s": "s",
+    "cost_usd": "USD",
+    "energy_j": "J",
+    "energy_cost_usd": "USD",
+    "carbon_kg": "kg",
+    "storage_byte_months": "B*month",
+    "staff_hours": "person*h",
+    "device_seconds": "s",
+}
+LABELS = {
+    "time_s": "time",
+    "cost_usd": "cost",
+    "energy_j": "energy",
+    "carbon_kg": "carbon",
+    "storage_byte_months": "storage",
+    "staff_hours": "staff",
+}
+PERFORMANCE = {
+    "step_time_s": ("step", "s"),
+    "tokens_per_s": ("tokens per second", "1"),
+    "mfu": ("model FLOP utilisation", "fraction"),
+    "goodput": ("goodput", "fraction"),
+    "ttft_s": ("time to first token", "s"),
+    "tpot_s": ("time per output token", "s"),
+    "latency_s": ("latency of a request", "s"),
+    "requests_per_s": ("requests per second", "1"),
+    "output_tokens_per_s": ("output tokens per second", "1"),
+    "sequences_in_flight": ("sequences in flight per replica", "1"),
+    "replicas": ("replicas", "1"),
+    "cost_per_million_tokens_usd": ("cost per million tokens", "USD"),
+    "cost_per_million_output_tokens_usd": ("cost per million output tokens", "USD"),
+}
+VERBS = {"train": "Training", "finetune": "Fine-tuning", "serve": "Serving", "infer": "Running"}
+
+
+def sentence(answer: Estimate) -> str:
+    """The answer in one sentence, with its range."""
+    resolved, totals = answer.resolved, answer.totals
+    subject = f"{VERBS[resolved.kind]} {resolved.model} on {resolved.scenario.devices:,} × {resolved.hardware}"
+    if not answer.fits:
+        need, have = answer.outcome.memory_used, answer.outcome.job.hardware.memory
+        return f"{subject} does not fit: {show(need, 'B')} needed on a device of {show(have, 'B')}."
+    cost = _with_range(answer, "cost_usd")
+    if resolved.kind == "serve":
+        rate = show(answer.outcome.performance["output_tokens_per_s"], "1")
+        return f"{subject} for {show(totals['time_s'], 's')} costs {cost} at {rate} output tokens/s."
+    return f"{subject} takes {_with_range(answer, 'time_s')} and costs {cost}."
+
+
+def _with_range(answer: Estimate, name: str) -> str:
+    text = show(answer.totals[name], UNITS[name])
+    spread = answer.ranges.get(name)
+    return f"{text} ({interval(spread['p10'], spread['p90'], UNITS[name])})" if spread else text
+
+
+def render(answer: Estimate) -> str:
+    """The whole text: what a terminal shows."""
+    lines = [sentence(answer), ""]
+    if not answer.fits:
+        return "\n".join([*lines, f"Nearest change that fits: {answer.remedy}", "", *_memory(answer)])
+    lines += [*_dominates(answer), *_change(answer), "", *_table(answer), "", *_memory(answer), "", _layout(answer)]
+    lines += [f"warning: {warning}" for warning in answer.warnings]
+    guessed = sum(a.status in ("default", "inferred") for a in answer.assumptions)
+    lines.append(f"{guessed} of {len(answer.assumptions)} numbers are defaults or inferred; -o json lists all with sources.")
+    return "\n".join(lines)
+
+
+def _dominates(answer: Estimate) -> list[str]:
+    parts = sorted(answer.outcome.breakdown["cost_usd"].items(), key=lambda item: -item[1])
+    money = ", ".join(f"{name} {show(value, 'USD')}" for name, value in parts if value > 0.01 * parts[0][1])
+    lines = [f"Money: {money}."]
+    times = sorted(answer.outcome.breakdown["time_s"].items(), key=lambda item: -item[1])
+    if len(times) > 1:
+        total = answer.totals["time_s"]
+        lines.append("Time:  " + ", ".join(f"{name} {value / total:.0%}" for name, value in times[:4]) + ".")
+    return lines
+
+
+def _change(answer: Estimate) -> list[str]:
+    drivers = answer.drivers.get("cost_usd", [])[:2]
+    if not drivers:
+        return []
+    named = " and ".join(f"{path} ({share:.0%} of the spread)" for path, share in drivers)
+    return [f"To narrow the range, state {named}."]
+
+
+def _table(answer: Estimate) -> list[str]:
+    rows = []
+    for name, label in LABELS.items():
+        spread, value = answer.ranges.get(name), answer.totals[name]
+        rows.append((label, show(value, UNITS[name]), interval(spread["p10"], spread["p90"], UNITS[name]) if spread else ""))
+    for name, (label, unit) in PERFORMANCE.items():
+        if name in answer.outcome.performance:
+            spread, value = answer.ranges.get(name), answer.outcome.performance[name]
+            rows.append((label, show(value, unit), interval(spread["p10"], spread["p90"], unit) if spread else ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    head = f"{'':{widths[0]}}  {'':>{widths[1]}}  80 % range" if answer.ranges else ""
+    return [head, *(f"{a:{widths[0]}}  {b:>{widths[1]}}  {c}".rstrip() for a, b, c in rows)]
+
+
+def _memory(answer: Estimate) -> list[str]:
+    capacity, parts = answer.outcome.job.hardware.memory, answer.outcome.memory_parts
+    listed = ", ".join(f"{name} {show(value, 'B')}" for name, value in sorted(parts.items(), key=lambda i: -i[1]) if value)
+    return [f"Memory of a device: {show(answer.outcome.memory_used, 'B')} of {show(capacity, 'B')}: {listed}."]
+
+
+def _layout(answer: Estimate) -> str:
+    layout, devices = answer.outcome.job.parallelism, answer.outcome.job.devices
+    copies = int(devices / (layout.tp * layout.pp))
+    text = f"Layout: tp {int(layout.tp)}, pp {int(layout.pp)}, dp {copies}"
+    if answer.resolved.kind in ("train", "finetune"):
+        text += f", ZeRO-{int(layout.zero)}, micro-batch {int(layout.micro_batch)}, recompute {RECOMPUTE[int(layout.recompute)]}"
+    return text + "."
