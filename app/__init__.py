@@ -1,0 +1,1 @@
+"""The web app: a page is a file; pages compute nothing."""

@@ -1,0 +1,1 @@
+"""Measuring machines, and fitting what was measured."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from costmodel.job import Job, Layout
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import choose
+from costmodel.program import Program
 from costmodel.workloads import serve, train, train_memory, train_program
 
 TRAINING = ("train", "finetune")
@@ -18,9 +19,14 @@ def lay_out(job: Job, kind: str) -> Layout:
     if training:
         job = train_program.fill(job)
 
+    programs: dict[tuple[int, int], Program] = {}  # most candidates share one: it depends on these two alone
+
     def fits(candidate: Job) -> object:
         if training:
-            parts = train_memory.memory(candidate, train_program.sharded(candidate))
+            key = id(candidate.parallelism.tp), id(candidate.parallelism.micro_batch)
+            if key not in programs:
+                programs[key] = train_program.sharded(candidate)
+            parts = train_memory.memory(candidate, programs[key])
             return sum(parts.values()) <= candidate.hardware.memory
         return serve.most_sequences(candidate) >= 1
 

@@ -18,7 +18,7 @@ from functools import cached_property, update_wrapper
 from typing import Any
 
 from costmodel import trace
-from costmodel.units import Number
+from costmodel.units import Dim, Number, unit
 
 registry: dict[str, Formula] = {}
 
@@ -30,14 +30,17 @@ class Formula:
     formulas that the product uses in place of this one (for literal transcriptions only).
     """
 
-    def __init__(
-        self, function: Callable[..., Number], symbol: str, source: str, refined_by: tuple[str, ...]
-    ) -> None:
+    def __init__(self, function: Callable[..., Number], symbol: str, source: str, refined_by: tuple[str, ...]) -> None:
         self.function, self.symbol, self.source, self.refined_by = function, symbol, source, refined_by
         self.name = function.__name__
         update_wrapper(self, function)
 
     def __call__(self, *args: Number, **kwargs: Number) -> Number:
+        if self.function.__defaults__ and any(isinstance(a, Dim) for a in args):
+            # In a unit check the constants have their units too.
+            constants = {name: unit(self.arguments[name])[1] for name in list(self.defaults)}
+            given = dict(zip(self.arguments, args, strict=False)) | kwargs
+            return self.function(**(constants | given))
         value = self.function(*args, **kwargs)
         if not trace.active:
             return value
@@ -76,9 +79,7 @@ class Formula:
         return f"<formula {self.name} [{self.unit}]>"
 
 
-def formula(
-    symbol: str, source: str, refined_by: tuple[str, ...] = ()
-) -> Callable[[Callable[..., Number]], Formula]:
+def formula(symbol: str, source: str, refined_by: tuple[str, ...] = ()) -> Callable[[Callable[..., Number]], Formula]:
     """Register a function as a formula; see Formula for what the arguments mean.
 
     Raises ValueError if the name is taken: a formula's name is its only name everywhere.
@@ -100,7 +101,7 @@ def load_all() -> dict[str, Formula]:
 
     import costmodel
 
-    skip = ("costmodel.app", "costmodel.cli", "costmodel.calibration")
+    skip = ("costmodel.app", "costmodel.cli", "costmodel.calibration", "costmodel.__main__")
     for module in pkgutil.walk_packages(costmodel.__path__, "costmodel."):
         if not module.name.startswith(skip):
             importlib.import_module(module.name)

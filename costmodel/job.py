@@ -257,7 +257,7 @@ def leaves(section: type = Job, prefix: str = "") -> dict[str, str]:
 
 
 @cache
-def _plan(section: type) -> tuple[tuple[str, type | None], ...]:
+def _plan(section: Any) -> tuple[tuple[str, Any], ...]:
     hints = typing.get_type_hints(section)
     return tuple((n, h if dataclasses.is_dataclass(h) else None) for n, h in hints.items())
 
@@ -265,7 +265,7 @@ def _plan(section: type) -> tuple[tuple[str, type | None], ...]:
 def build(section: type[Section], value: Callable[[str], Number], prefix: str = "") -> Section:
     """A job (or section) with every number from `value(path)`."""
     numbers: dict[str, Any] = {}
-    for name, inner in _plan(section):
+    for name, inner in _plan(typing.cast(Any, section)):
         numbers[name] = build(inner, value, f"{prefix}{name}.") if inner else value(prefix + name)
     return section(**numbers)
 
@@ -291,5 +291,3 @@ def nodes(assumptions: Assumptions) -> Job:
 def dimensions(assumptions: Assumptions) -> Job:
     """The job in dimensions alone: an estimate of it checks the units of everything it passes through."""
     return build(Job, lambda path: None if assumptions[path].value is None else unit(assumptions[path].unit)[1])
-
-

@@ -76,7 +76,7 @@ def log2(x: Number) -> Number:
 
 
 def exp(x: Number) -> Number:
-    """e to the power of a dimensionless number."""
+    """E to the power of a dimensionless number."""
     return _unary(x, math.exp, lambda np: np.exp(x), "exp")
 
 
@@ -84,7 +84,7 @@ def _unary(x: Number, plain: Any, in_numpy: Any, in_sympy: str) -> Number:
     if isinstance(x, float | int):
         return plain(x)
     if isinstance(x, Dim):
-        return x.same(NONE, f"take the {in_sympy} of")
+        return x.plain(f"take the {in_sympy} of")
     import numpy
 
     if _is_symbolic(x):
@@ -112,7 +112,8 @@ def where(condition: Number, then: Number, otherwise: Number) -> Number:
         return sympy.Piecewise((then, condition), (otherwise, True))
     import numpy
 
-    return numpy.where(condition, then, otherwise)
+    chosen: Any = numpy.where(condition, then, otherwise)
+    return chosen[()]  # a NumPy scalar stays a scalar
 
 
 def soft_maximum(power: Number, *terms: Number) -> Number:
@@ -121,7 +122,7 @@ def soft_maximum(power: Number, *terms: Number) -> Number:
     The usual join of times that overlap in part. Powers 1/2, 1 and 2 avoid the costly general power.
     """
     if _dims(*terms) is not None:
-        dimension(power).same(NONE, "use as an exponent")
+        dimension(power).plain("use as an exponent")
         return _dims(*terms)
     if isinstance(power, float | int):
         if power == 2:

@@ -24,6 +24,7 @@ class Operator:
     saved : bytes kept for the backward pass when nothing is recomputed.
     cheap : a memory-bound operator can rebuild what is saved, which selective recomputation does.
     high_precision : stays in 16 bits even when the layers compute in 8 or 4.
+
     """
 
     name: str

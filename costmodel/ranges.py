@@ -57,7 +57,9 @@ def drawn(assumptions: Assumptions, layout: Layout) -> tuple[Job, list[Assumptio
     return build(Job, lambda path: values[path] if path in values else assumptions[path].value), spread
 
 
-def ranges(assumptions: Assumptions, layout: Layout, kind: str) -> tuple[dict[str, dict[str, float]], dict[str, list[tuple[str, float]]]]:
+def ranges(
+    assumptions: Assumptions, layout: Layout, kind: str
+) -> tuple[dict[str, dict[str, float]], dict[str, list[tuple[str, float]]]]:
     """Percentiles of every total and performance figure, and for totals which assumptions move them most.
 
     Returns ({name: {p10, p50, p90}}, {total: [(path, share of the variance of its logarithm), …]}).

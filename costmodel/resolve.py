@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodel import profile
-from costmodel.catalog import CatalogError, economics, embodied, formats, grids, hardware, models, nodes, prices, pue
 from costmodel.architectures.dense_decoder import Shape
+from costmodel.catalog import CatalogError, economics, embodied, formats, grids, hardware, models, nodes, prices, pue
 from costmodel.costs.energy import host_power_per_device
 from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
 from costmodel.scenario import DeviceSpec, ModelShape, Scenario
@@ -39,11 +39,15 @@ class _Book:
         self.found: Assumptions = {}
         self.warnings: list[str] = []
 
-    def set(self, path: str, value: Any, status: str, source: str, low: Any = None, high: Any = None, note: str = "") -> None:
+    def set(
+        self, path: str, value: Any, status: str, source: str, low: Any = None, high: Any = None, note: str = ""
+    ) -> None:
         value = None if value is None else float(value)
         self.found[path] = Assumption(path, value, self.units[path], status, source, low, high, note)
 
-    def given_or(self, path: str, given: Any, value: Any, source: str, low: Any = None, high: Any = None, note: str = "") -> None:
+    def given_or(
+        self, path: str, given: Any, value: Any, source: str, low: Any = None, high: Any = None, note: str = ""
+    ) -> None:
         """What the user said, or else the default."""
         if given is not None:
             self.set(path, given, "given", USER)
@@ -92,7 +96,9 @@ def _model(book: _Book, scenario: Scenario) -> str:
     shape["learned_positions"] = shape["max_sequence"] if shape["position"] == "learned" else 0
     for field in Shape.__slots__:
         if shape[field] is None:
-            raise CatalogError(f"model {name}: the catalog does not say {field}; give the model as a mapping of its shape")
+            raise CatalogError(
+                f"model {name}: the catalog does not say {field}; give the model as a mapping of its shape"
+            )
         book.set(f"model.{field}", shape[field], status, source)
     return name
 
@@ -111,9 +117,18 @@ class _Device:
 
 def _device(spec: str | DeviceSpec) -> _Device:
     if isinstance(spec, DeviceSpec):
-        numbers = {name: getattr(spec, name) for name in ("memory", "memory_bandwidth", "tdp", "idle", "link_bandwidth")}
+        numbers = {
+            name: getattr(spec, name) for name in ("memory", "memory_bandwidth", "tdp", "idle", "link_bandwidth")
+        }
         numbers |= {"scale_up_domain": spec.scale_up_domain, "network_bandwidth": spec.network_bandwidth}
-        return _Device(spec.name or "custom device", None, "given", USER, numbers, dict(spec.peak))
+        return _Device(
+            spec.name or "custom device",
+            None,
+            "given",
+            USER,
+            numbers,
+            {str(name): peak for name, peak in spec.peak.items()},
+        )
     row = hardware.device(spec)
     node = nodes.node_for(row.id)
     numbers = {
@@ -137,7 +152,9 @@ def _precision(book: _Book, scenario: Scenario, device: _Device) -> str:
     training = scenario.workload.kind in ("train", "finetune")
     half = next((name for name in ("bf16", "fp16", "fp32") if name in device.peaks), None)
     if half is None:
-        raise CatalogError(f"hardware {device.name} states no bf16, fp16 or fp32 peak; give hardware as a mapping with one")
+        raise CatalogError(
+            f"hardware {device.name} states no bf16, fp16 or fp32 peak; give hardware as a mapping with one"
+        )
     compute = said.compute or half
     _peak(device, compute)  # raises for a format that the device lacks
     weights = said.weights or (half if training or said.compute is None else compute)
@@ -179,11 +196,29 @@ def _hardware(book: _Book, device: _Device, compute: str) -> None:
     _or_prior(book, device, "link_bandwidth", 31.5e9, 12e9, 63e9, "PCIe 4 x16")
     _or_prior(book, device, "scale_up_domain", 8.0, None, None, "devices in a usual server")
     _or_prior(book, device, "network_bandwidth", 25e9, 12.5e9, 50e9, "200 Gb/s per device")
-    _or_prior(book, device, "idle", 0.12 * (numbers["tdp"] or 0), 0.08 * (numbers["tdp"] or 0), 0.2 * (numbers["tdp"] or 0), "12 % of TDP")
-    _or_prior(book, device, "host_power", 0.4 * (numbers["tdp"] or 0), 0.2 * (numbers["tdp"] or 0), 0.6 * (numbers["tdp"] or 0), "40 % of TDP")
+    _or_prior(
+        book,
+        device,
+        "idle",
+        0.12 * (numbers["tdp"] or 0),
+        0.08 * (numbers["tdp"] or 0),
+        0.2 * (numbers["tdp"] or 0),
+        "12 % of TDP",
+    )
+    _or_prior(
+        book,
+        device,
+        "host_power",
+        0.4 * (numbers["tdp"] or 0),
+        0.2 * (numbers["tdp"] or 0),
+        0.6 * (numbers["tdp"] or 0),
+        "40 % of TDP",
+    )
 
 
-def _or_prior(book: _Book, device: _Device, name: str, prior: float, low: float | None, high: float | None, note: str) -> None:
+def _or_prior(
+    book: _Book, device: _Device, name: str, prior: float, low: float | None, high: float | None, note: str
+) -> None:
     stated = device.numbers.get(name)
     if stated is not None:
         book.set(f"hardware.{name}", stated, device.status, device.source)
@@ -199,7 +234,9 @@ def _work(book: _Book, scenario: Scenario) -> None:
         book.set(f"workload.{name}", value, "given" if said else "default", USER if said else RULE)
     for name in ("request_rate", "utilisation", "concurrency"):
         value = getattr(traffic, name)
-        book.set(f"traffic.{name}", value, "given" if value is not None else "default", USER if value is not None else RULE)
+        book.set(
+            f"traffic.{name}", value, "given" if value is not None else "default", USER if value is not None else RULE
+        )
     if work.kind == "infer" and traffic == type(traffic)():
         book.set("traffic.utilisation", 1.0, "default", RULE, note="a batch of requests runs at saturation")
     elif traffic == type(traffic)():
@@ -211,25 +248,49 @@ def _layout(book: _Book, scenario: Scenario) -> None:
     said = scenario.parallelism
     for name in ("tp", "pp", "vp", "zero", "micro_batch"):
         value = getattr(said, name)
-        book.set(f"parallelism.{name}", value, "given" if value is not None else "inferred", USER if value is not None else RULE)
+        book.set(
+            f"parallelism.{name}",
+            value,
+            "given" if value is not None else "inferred",
+            USER if value is not None else RULE,
+        )
     level = None if said.recompute is None else RECOMPUTE.index(said.recompute)
     book.set("parallelism.recompute", level, "inferred" if level is None else "given", RULE if level is None else USER)
     if said.dp is not None:
         fixed = {name: getattr(said, name) for name in ("tp", "pp")}
         if fixed["tp"] is None and fixed["pp"] is not None:
-            book.set("parallelism.tp", scenario.devices // (said.dp * fixed["pp"]), "inferred", RULE, note="devices / (dp · pp)")
+            book.set(
+                "parallelism.tp",
+                scenario.devices // (said.dp * fixed["pp"]),
+                "inferred",
+                RULE,
+                note="devices / (dp · pp)",
+            )
         elif fixed["pp"] is None and fixed["tp"] is not None:
-            book.set("parallelism.pp", scenario.devices // (said.dp * fixed["tp"]), "inferred", RULE, note="devices / (dp · tp)")
+            book.set(
+                "parallelism.pp",
+                scenario.devices // (said.dp * fixed["tp"]),
+                "inferred",
+                RULE,
+                note="devices / (dp · tp)",
+            )
 
 
 def _costs(book: _Book, scenario: Scenario, device: _Device) -> None:
     said = scenario.costs
     own = said.pricing == "own"
-    book.set("costs.own", float(own), "given" if said.pricing else "default", USER if said.pricing else RULE, note="1 when bought")
+    book.set(
+        "costs.own",
+        float(own),
+        "given" if said.pricing else "default",
+        USER if said.pricing else RULE,
+        note="1 when bought",
+    )
     rental = prices.rental(device.id, said.pricing or "on-demand") if device.id and not own else None
     if said.price is None and rental is None and not own:
         raise CatalogError(
-            f"no {said.pricing or 'on-demand'} price of {device.name} is known; write costs: {{price: 2.5 USD/h}} or pricing: own"
+            f"no {said.pricing or 'on-demand'} price of {device.name} is known; "
+            "write costs: {price: 2.5 USD/h} or pricing: own"
         )
     if rental is None or said.price is not None:
         book.given_or("costs.price", said.price, 0.0, RULE, note="not rented")
@@ -239,7 +300,7 @@ def _costs(book: _Book, scenario: Scenario, device: _Device) -> None:
     _capital(book, said, device, own)
     _surroundings(book, said, device)
     _storage(book, said)
-    _staff(book, said)
+    _staff(book, said, scenario.workload.kind)
 
 
 def _capital(book: _Book, said: Any, device: _Device, own: bool) -> None:
@@ -251,7 +312,9 @@ def _capital(book: _Book, said: Any, device: _Device, own: bool) -> None:
     else:
         book.given_or("costs.hardware_price", said.hardware_price, 0.0, RULE, note="not bought")
     life = economics.value("hardware_life_years")
-    book.given_or("costs.hardware_life", said.hardware_life, life.mid * YEAR, life.source, life.low * YEAR, life.high * YEAR)
+    book.given_or(
+        "costs.hardware_life", said.hardware_life, life.mid * YEAR, life.source, life.low * YEAR, life.high * YEAR
+    )
     overhead = economics.value("epoch_server_cost_overhead")
     book.set("costs.server_overhead", overhead.mid, "catalog", overhead.source, overhead.low, overhead.high)
     book.set("costs.hosting", 0.10 / HOUR, "default", RULE, 0.05 / HOUR, 0.20 / HOUR, "space and operations per device")
@@ -290,11 +353,21 @@ def _storage(book: _Book, said: Any) -> None:
     book.set("costs.retention", 6 * MONTH, "default", RULE, 2 * MONTH, 24 * MONTH, "kept after the run")
 
 
-def _staff(book: _Book, said: Any) -> None:
+def _staff(book: _Book, said: Any, kind: str) -> None:
+    shared = kind in ("serve", "infer") and said.staff is None
     if said.staff is not None and not isinstance(said.staff, str):
-        people, rate, low, high, status, source, note = said.staff.people, said.staff.rate, None, None, "given", USER, ""
-    elif said.staff == "none":
-        people, rate, low, high, status, source, note = 0.0, 0.0, None, None, "given", USER, "none"
+        people, rate, low, high, status, source, note = (
+            said.staff.people,
+            said.staff.rate,
+            None,
+            None,
+            "given",
+            USER,
+            "",
+        )
+    elif shared or said.staff == "none":
+        status, source = ("default", RULE) if shared else ("given", USER)
+        people, rate, low, high, note = 0.0, 0.0, None, None, "none of its own: shared with other services"
     else:
         preset = economics.staff_preset(said.staff or "industry")
         people, rate, low, high = preset.heads, preset.rate, preset.rate_low, preset.rate_high
@@ -304,5 +377,13 @@ def _staff(book: _Book, said: Any) -> None:
     hours = economics.staff_preset("industry")
     book.set("costs.working_share", hours.working_share, "catalog", hours.source, note="paid working time")
     mtbf = 54 * DAY * 16384 / 419
-    book.set("costs.device_mtbf", mtbf, "catalog", "llama3-2024", mtbf / 3, mtbf * 3, "419 stops of 16,384 devices in 54 days")
+    book.set(
+        "costs.device_mtbf",
+        mtbf,
+        "catalog",
+        "llama3-2024",
+        mtbf / 3,
+        mtbf * 3,
+        "419 stops of 16,384 devices in 54 days",
+    )
     book.set("costs.restart", 600.0, "default", RULE, 180.0, 1800.0, "restart and reload")

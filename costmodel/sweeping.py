@@ -185,8 +185,6 @@ def points(over: Mapping[Path, Sequence[Any]]) -> int:
     return prod(len(values) for values in over.values())
 
 
-
-
 def axis(text: str) -> tuple[str, list[Any]]:
     """An axis as typed: "devices=8,16" → ("devices", [8.0, 16.0]). Raises SweepError when it has another form."""
     path, _, listed = text.partition("=")

@@ -101,12 +101,18 @@ class Dim:
 
     def __pow__(self, exponent: Number) -> Dim:
         if isinstance(exponent, Dim):
-            self.same(NONE, "raise to a variable power")
-            return exponent.same(NONE, "use as an exponent")
+            exponent.plain("use as an exponent")
+            return self.plain("raise to a variable power")
         return Dim(tuple(a * exponent for a in self.powers))
 
     def __rpow__(self, base: Number) -> Dim:
-        return self.same(NONE, "use as an exponent")
+        return self.plain("use as an exponent")
+
+    def plain(self, verb: str) -> Dim:
+        """This dimension, after checking that it is none."""
+        if any(self.powers):
+            raise UnitError(f"cannot {verb} [{self}]")
+        return self
 
     def same(self, other: Number, verb: str = "add") -> Dim:
         """This dimension, after checking that `other` has it too."""
@@ -151,7 +157,7 @@ def unit(text: str) -> tuple[float, Dim]:
     Raises UnitError with the nearest known names.
     """
     size, dim = 1.0, NONE
-    for sign, product in re.findall(r"([*/]?)([^*/]+)", text.replace(" ", "")):
+    for sign, product in re.findall(r"([*/])([^*/]*)", "*" + text.replace(" ", "")):
         for name in product.split("-"):  # "USD/GB-month" divides by the whole product
             scale, factor = _simple(name)
             size = size / scale if sign == "/" else size * scale
@@ -161,7 +167,7 @@ def unit(text: str) -> tuple[float, Dim]:
 
 def _simple(name: str) -> tuple[float, Dim]:
     if name not in UNITS:
-        raise UnitError(f"unknown unit {name!r}{_nearest(name)}")
+        raise UnitError(f"unknown unit {_short(name)}{_nearest(name)}")
     scale, base = UNITS[name]
     powers = {"J": 1.0, "s": -1.0} if base == "W" else {base: 1.0}
     return scale, Dim(tuple(powers.get(b, 0.0) for b in BASE))

@@ -72,8 +72,9 @@ def opened(resume: Path | None, environment: Record) -> tuple[BinaryIO, set[str]
     A file that is resumed loses a last line that was cut short. Raises BadFile if it is none of the collector's
     or was measured on another machine or with other versions.
     """
+    from .collect import mark
     from .environment import differences
-    from .record import BadFile, key, read
+    from .record import BadFile, read
 
     if resume is None:
         return sys.stdout.buffer, set()
@@ -84,53 +85,63 @@ def opened(resume: Path | None, environment: Record) -> tuple[BinaryIO, set[str]
         raise BadFile(f"{resume}: {problem.strerror}; leave out --resume to begin a file") from None
     for record in there:
         if record["kind"] == "environment" and record["id"] != environment["id"]:
-            changed = ", ".join(differences(record, environment))
+            changed = ", ".join(differences(record, environment)) or "id"
             raise BadFile(f"{resume}: measured under another environment ({changed}); begin a new file")
-    measured = (r for r in there if r["kind"] != "environment" and not r.get("reference"))
-    done = {key(r) + r.get("skipped", "") for r in measured}
+    kept = (r for r in there if r["kind"] != "environment" and not r.get("reference") and not r.get("noisy"))
+    done = {mark(record) for record in kept}
     target = resume.open("r+b")
     target.truncate(text.rfind(b"\n") + 1)
     target.seek(0, os.SEEK_END)
     return target, done | ({"environment"} if there else set())
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Collect; 0 done, 2 wrong arguments, 130 interrupted (what was measured is kept)."""
+def run(chosen: argparse.Namespace) -> int:
+    """Collect what was chosen; 0 done, 130 interrupted. Raises Unavailable, BadFile."""
     began = time.perf_counter()
-    chosen = parse(arguments)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(chosen.threads)))
     from .collect import Run
-    from .device import Unavailable, find
+    from .device import find
     from .effort import EFFORTS
     from .environment import describe
-    from .record import BadFile, line
+    from .record import line
 
     effort = EFFORTS[chosen.effort]
-    try:
-        device = find(chosen.backend, chosen.device)
-        environment = describe(device, chosen.threads, effort)
-        target, done = opened(chosen.resume, environment)
-    except (Unavailable, BadFile) as problem:
-        print(f"measure: {problem}", file=sys.stderr)
-        return 2
+    device = find(chosen.backend, chosen.device)
+    environment = describe(device, chosen.threads, effort)
+    target, done = opened(chosen.resume, environment)
 
     def write(record: Record) -> None:
         target.write(line(record).encode())
         target.flush()
 
-    run = Run(device, effort, environment["id"], write, done, began=began)
+    collection = Run(device, effort, environment["id"], write, done, began)
     try:
         with pinned(chosen.threads, device):
             if "environment" not in done:
                 write(environment)
-            run.collect(chosen.only)
+            collection.collect(chosen.only)
     except KeyboardInterrupt:
-        run.progress.say(f"interrupted; {run.measured} points are kept")
+        collection.progress.say(f"interrupted; {len(collection.quiet)} points are kept")
+        return 130
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Collect; 0 done, 1 the records cannot be written, 2 wrong arguments, 130 interrupted (with what was kept)."""
+    chosen = parse(arguments)
+    try:
+        return run(chosen)
+    except KeyboardInterrupt:  # before anything was measured
         return 130
     except BrokenPipeError:  # the reader has gone; nothing more can be said to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    except OSError as problem:
+        print(f"measure: cannot write records: {problem.strerror}", file=sys.stderr)
+        return 1
+    except (ImportError, ValueError) as problem:
+        print(f"measure: {problem}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

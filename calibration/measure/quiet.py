@@ -9,38 +9,35 @@ import time
 from collections.abc import Callable
 
 TOLERANCE = 1.35  # slower than the best so far by more than this: busy
+FORGET = 1.01  # the best fades by this with every reading: clocks that fell for good are no other process
 TRIES = 3  # the best of so many calls is one reading
 PAUSE_S = 0.05
 
 
 class Probe:
-    """Compares a call with the best it has been; after waiting in vain the present becomes the best."""
+    """Compares a call with the best that it has been of late."""
 
     def __init__(self, call: Callable[[], object]) -> None:
         self.call = call
+        self.best = float("inf")
         call()  # code paths, threads
-        self.best = self._read()
+        self.busy()
 
-    def _read(self) -> float:
+    def busy(self) -> bool:
+        """Whether the call is clearly slower now than it has been."""
         times = []
         for _ in range(TRIES):
             began = time.perf_counter()
             self.call()
             times.append(time.perf_counter() - began)
-        return min(times)
-
-    def busy(self) -> bool:
-        """Whether the call is clearly slower now than it has been."""
-        now = self._read()
-        self.best = min(self.best, now)
-        return now > TOLERANCE * self.best
+        self.best = min(FORGET * self.best, *times)
+        return min(times) > TOLERANCE * self.best
 
     def wait(self, limit_s: float) -> bool:
-        """Wait until the machine is quiet; False if it was not within the limit: clocks may have fallen for good."""
+        """Wait until the machine is quiet; False if it was not within the limit."""
         until = time.perf_counter() + limit_s
         while self.busy():
             if time.perf_counter() > until:
-                self.best = self._read()
                 return False
             time.sleep(PAUSE_S)
         return True

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .device import Device
 
 SCHEMA = "costmodel/record/1"
+KEY = ("kind", "shape", "dtype", "backend", "device")
+FIELDS = (*KEY, "environment")  # every record but the environment's has them
 Record = dict[str, Any]
 
 
@@ -52,7 +54,7 @@ class Point:
 
 def key(record: Record) -> str:
     """What makes two records repeats of each other."""
-    return json.dumps([record[k] for k in ("kind", "shape", "dtype", "backend", "device")], sort_keys=True)
+    return json.dumps([record[k] for k in KEY], sort_keys=True)
 
 
 def line(record: Record) -> str:
@@ -85,5 +87,8 @@ def read(path: Path) -> list[Record]:
         found = record.get("schema") if isinstance(record, dict) else None
         if found != SCHEMA:
             raise BadFile(f"{path}:{number}: schema is {found!r}, not {SCHEMA!r}")
+        missing = [k for k in (("id",) if record.get("kind") == "environment" else FIELDS) if k not in record]
+        if missing:
+            raise BadFile(f"{path}:{number}: a record needs the field {missing[0]!r}")
         records.append(record)
     return records

@@ -201,9 +201,7 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number) -> Prog
         "attention",
         "attention",
         flops=attention_flops(pairs, heads, shape.head_dim),
-        traffic=attention_bytes(
-            run.sequences, run.queries, run.context, heads, shape.head_dim, size.activation, kv
-        ),
+        traffic=attention_bytes(run.sequences, run.queries, run.context, heads, shape.head_dim, size.activation, kv),
         depth=attention_keys(run.queries, run.context),
         saved=saved_bytes(tokens, qkv, size.activation),
         high_precision=True,

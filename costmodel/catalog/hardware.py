@@ -67,8 +67,8 @@ def device(name: str, representative: bool = False) -> Device:
     if shared:
         listed = ", ".join(f"{d.id} ({_by_id()[d.id]['memory_gb']} GB, {d.form_factor})" for d in shared)
         raise CatalogError(f"{name!r} fits several products: {listed}; write one of these ids", [d.id for d in shared])
-    index = _index()
-    return _device(find(index, name, "hardware", index))
+    known = _index() | {shorter: shorter for shorter in _ambiguous()}
+    return _device(find(_index(), name, "hardware", known))
 
 
 def candidates(name: str) -> list[Device]:

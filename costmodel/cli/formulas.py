@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """List all formulas, or show NAME with its text, units and source.
+    r"""List all formulas, or show NAME with its text, units and source.
 
     \b
     Example:
@@ -27,7 +27,9 @@ def command(name: str | None) -> None:
         return
     if name not in registry:
         near = get_close_matches(name, registry, n=3, cutoff=0.4)
-        raise click.UsageError(f"no formula is called {name[:60]!r}{'; did you mean ' + ', '.join(near) + '?' if near else ''}")
+        raise click.UsageError(
+            f"no formula is called {name[:60]!r}{'; did you mean ' + ', '.join(near) + '?' if near else ''}"
+        )
     found = registry[name]
     click.echo(f"{found.name} [{found.unit}]\n\n{(found.__doc__ or '').strip()}\n")
     click.echo("\n".join(f"  {line}" for line in text(found)))

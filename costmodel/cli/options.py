@@ -31,7 +31,7 @@ def read(scenario: str | None, flags: dict[str, str | None], changes: tuple[str,
         missing = [key for key in KEYS if key not in said and not any(c.startswith(f"{key}=") for c in changes)]
         if missing:
             raise click.UsageError(
-                f"no scenario: give a file (or - for standard input), or add {' '.join('--' + key for key in missing)}; "
+                f"no scenario: give a file (or - for standard input), or {' '.join('--' + key for key in missing)}; "
                 "for example: costmodel estimate --model llama-3.1-8b --hardware h100-sxm --devices 64 --workload train"
             )
         return {}, [f"{key}={value}" for key, value in said.items()] + list(changes)

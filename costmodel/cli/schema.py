@@ -9,7 +9,7 @@ import click
 
 @click.command()
 def command() -> None:
-    """JSON Schema of a scenario file.
+    r"""JSON Schema of a scenario file.
 
     \b
     Example:

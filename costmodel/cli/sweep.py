@@ -11,10 +11,14 @@ from costmodel.cli.options import output_option, read, scenario_options
 
 @click.command()
 @scenario_options
-@click.option("--over", "axes", multiple=True, required=True, metavar="PATH=A,B,C", help="An axis; several form a product.")
+@click.option(
+    "--over", "axes", multiple=True, required=True, metavar="PATH=A,B,C", help="An axis; several form a product."
+)
 @output_option("text", "json", "csv")
-def command(scenario: str | None, changes: tuple[str, ...], axes: tuple[str, ...], output: str, **flags: str | None) -> None:
-    """A table over axes of a scenario.
+def command(
+    scenario: str | None, changes: tuple[str, ...], axes: tuple[str, ...], output: str, **flags: str | None
+) -> None:
+    r"""A table over axes of a scenario.
 
     \b
     Example:
@@ -29,6 +33,8 @@ def command(scenario: str | None, changes: tuple[str, ...], axes: tuple[str, ...
     if output == "csv":
         click.echo(columns(found), nl=False)
     elif output == "json":
-        click.echo(json.dumps({k: [None if v != v else v for v in c.tolist()] for k, c in found.items()}, allow_nan=False))
+        click.echo(
+            json.dumps({k: [None if v != v else v for v in c.tolist()] for k, c in found.items()}, allow_nan=False)
+        )
     else:
         click.echo(as_text(found, [text.partition("=")[0] for text in axes]))

@@ -12,7 +12,9 @@ def rent(device_time: Seconds, price: UsdPerSecond, own: Count) -> Usd:
 
 
 @formula(r"C_{cap}", source="cottier-2024")
-def capital_cost(devices: Count, price: Usd, server_overhead: Count, duration: Seconds, life: Seconds, own: Count) -> Usd:
+def capital_cost(
+    devices: Count, price: Usd, server_overhead: Count, duration: Seconds, life: Seconds, own: Count
+) -> Usd:
     """Share of the purchase that the duration uses up, straight line over the life.
 
     `server_overhead` multiplies the device's price to that of its share of server and network.

@@ -6,7 +6,6 @@ from costmodel.formula import formula
 from costmodel.units import MONTH, Bytes, Count, Number, Seconds, Usd, UsdPerByteSecond
 
 
-
 @formula(r"B_{w}", source="definition")
 def weights_file_bytes(parameters: Count, weight_bytes: Bytes) -> Bytes:
     """Bytes of the finished model's file."""
@@ -44,8 +43,6 @@ def stored_byte_months(size: Bytes, kept: Seconds, month: Count = MONTH) -> Anno
 
 
 @formula(r"C_{st}", source="definition")
-def storage_cost(
-    byte_months: Annotated[Number, "B*month"], price: UsdPerByteSecond, month: Count = MONTH
-) -> Usd:
+def storage_cost(byte_months: Annotated[Number, "B*month"], price: UsdPerByteSecond, month: Count = MONTH) -> Usd:
     """Money for byte-months at a price per byte and time."""
     return byte_months * month * price

@@ -81,7 +81,7 @@ def adam_by_hand() -> dict[str, float]:
         m_hat = literal.d3_4_bias_corrected(m, beta_1, step)
         v_hat = literal.d3_4_bias_corrected(v, beta_2, step)
         w = literal.d3_4_adam_step(w, alpha, m_hat, v_hat)
-        seen |= {f"m{step}": m, f"v{step}": v, f"m̂{step}": m_hat, f"v̂{step}": v_hat, f"w{step}": w}
+        seen |= {f"m{step}": m, f"v{step}": v, f"m_hat{step}": m_hat, f"v_hat{step}": v_hat, f"w{step}": w}
     return seen
 
 
@@ -145,10 +145,12 @@ def examples() -> tuple[Example, ...]:
             "4.3",
             "GPT-3: C = W / P + T with W = 1750e9, P = 1000, T = 90, all k = 1",
             (
-                Statement("W, given as 1750亿 parameters", 1750e9, GPT3_PARAMETERS),
+                Statement("W, first given as 1750 × 1e8", 1750e9, GPT3_PARAMETERS),
                 Statement("C with W = 1750e9", 1.759e9, literal.d2_5_computing_resources(1750e9, 1000, 90, 1, 1)),
                 Statement(
-                    "C read out as 1.759亿亿", 1.759e16, literal.d2_5_computing_resources(1750e9, 1000, 90, 1, 1)
+                    "C read out as 1.759 × 1e8 × 1e8",
+                    1.759e16,
+                    literal.d2_5_computing_resources(1750e9, 1000, 90, 1, 1),
                 ),
                 Statement("C with W = 175e9", None, literal.d2_5_computing_resources(GPT3_PARAMETERS, 1000, 90, 1, 1)),
                 Statement(
@@ -158,7 +160,7 @@ def examples() -> tuple[Example, ...]:
                     "FLOP",
                 ),
             ),
-            "W is ten times too large (亿 is 1e8), the sum is rounded wrongly (1.750e9), and the figure read out is "
+            "W is ten times too large, the sum is rounded wrongly (1.750e9), and the figure read out is "
             "1e7 times the figure computed. Training took 3.14e23 FLOP, on V100 GPUs and not on TPUs (Brown et al. "
             "2020, table D.1 and section 2.3).",
         ),
@@ -197,8 +199,8 @@ def examples() -> tuple[Example, ...]:
             (
                 Statement("m₁", -0.01, adam["m1"]),
                 Statement("v₁", 0.001, adam["v1"]),
-                Statement("m̂₁ (the text puts m₁ in)", -0.01, adam["m̂1"]),
-                Statement("v̂₁ (the text puts v₁ in)", 0.001, adam["v̂1"]),
+                Statement("bias-corrected m₁ (the text takes m₁)", -0.01, adam["m_hat1"]),
+                Statement("bias-corrected v₁ (the text takes v₁)", 0.001, adam["v_hat1"]),
                 Statement("w₁", 0.4995, adam["w1"]),
                 Statement("m₂", -0.012, adam["m2"]),
                 Statement("v₂", 0.0012, adam["v2"]),

@@ -37,9 +37,7 @@ def all_reduce_time(
     overlap_power: Count,
 ) -> Seconds:
     """Time of an all-reduce: a reduce-scatter and an all-gather, two passes around the ring."""
-    return ring_time(
-        payload, ranks, 2, bandwidth, bandwidth_efficiency, latency, latency_per_rank, overlap_power
-    )
+    return ring_time(payload, ranks, 2, bandwidth, bandwidth_efficiency, latency, latency_per_rank, overlap_power)
 
 
 @formula(r"t_{ag}", source="thakur-2005")
@@ -53,9 +51,7 @@ def all_gather_time(
     overlap_power: Count,
 ) -> Seconds:
     """Time of an all-gather or reduce-scatter of `payload` bytes in all: one pass around the ring."""
-    return ring_time(
-        payload, ranks, 1, bandwidth, bandwidth_efficiency, latency, latency_per_rank, overlap_power
-    )
+    return ring_time(payload, ranks, 1, bandwidth, bandwidth_efficiency, latency, latency_per_rank, overlap_power)
 
 
 @formula(r"t_{p2p}", source="hockney-1994")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.report.quantities import show
-from costmodel.report.table import _csv, aligned
+from costmodel.report.table import aligned
+from costmodel.report.table import as_csv as csv_text
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ def as_text(answers: Mapping[str, Estimate]) -> str:
     """One row per figure, one column per scenario; what does not fit says so."""
     rows = [["", *answers]]
     for name, label in LABELS.items():
-        rows.append([label, *(show(a.totals[name], UNITS[name]) if a.fits else "does not fit" for a in answers.values())])
+        rows.append(
+            [label, *(show(a.totals[name], UNITS[name]) if a.fits else "does not fit" for a in answers.values())]
+        )
     for name, (label, unit) in PERFORMANCE.items():
         if any(name in a.outcome.performance for a in answers.values()):
             figures = (a.outcome.performance.get(name) if a.fits else None for a in answers.values())
@@ -29,4 +32,6 @@ def as_text(answers: Mapping[str, Estimate]) -> str:
 def as_csv(answers: Mapping[str, Estimate]) -> str:
     """One line per scenario."""
     names = list(LABELS)
-    return _csv([["scenario", *names, "fits"], *([k, *(a.totals[n] for n in names), a.fits] for k, a in answers.items())])
+    return csv_text(
+        [["scenario", *names, "fits"], *([k, *(a.totals[n] for n in names), a.fits] for k, a in answers.items())]
+    )

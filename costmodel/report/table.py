@@ -15,28 +15,31 @@ def rows(answer: Estimate) -> str:
     """One line per figure: name, value in SI, 10th, 50th and 90th percentile."""
     from costmodel.ranges import figures
 
-    lines = [("figure", "value", "p10", "p50", "p90")]
+    lines: list[tuple[object, ...]] = [("figure", "value", "p10", "p50", "p90")]
     for name, value in figures(answer.outcome).items():
         spread = answer.ranges.get(name, {})
-        lines.append((name, value, *(spread.get(p, "") for p in ("p10", "p50", "p90"))))  # type: ignore[arg-type]
-    return _csv(lines)
+        lines.append((name, value, *(spread.get(p, "") for p in ("p10", "p50", "p90"))))
+    return as_csv(lines)
 
 
 def columns(found: Mapping[str, Any]) -> str:
     """A sweep's columns as CSV."""
-    return _csv([tuple(found), *zip(*(list(column) for column in found.values()), strict=True)])
+    return as_csv([tuple(found), *zip(*(list(column) for column in found.values()), strict=True)])
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Text columns: the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
     return "\n".join(
-        "  ".join(f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in lines
     )
 
 
-def _csv(lines: Sequence[Sequence[Any]]) -> str:
+def as_csv(lines: Sequence[Sequence[Any]]) -> str:
+    """Rows of cells as CSV text."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(lines)
     return out.getvalue()

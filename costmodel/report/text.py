@@ -74,7 +74,9 @@ def render(answer: Estimate) -> str:
     lines += [*_dominates(answer), *_change(answer), "", *_table(answer), "", *_memory(answer), "", _layout(answer)]
     lines += [f"warning: {warning}" for warning in answer.warnings]
     guessed = sum(a.status in ("default", "inferred") for a in answer.assumptions)
-    lines.append(f"{guessed} of {len(answer.assumptions)} numbers are defaults or inferred; -o json lists all with sources.")
+    lines.append(
+        f"{guessed} of {len(answer.assumptions)} numbers are defaults or inferred; -o json lists all with sources."
+    )
     return "\n".join(lines)
 
 
@@ -101,7 +103,9 @@ def _table(answer: Estimate) -> list[str]:
     rows = []
     for name, label in LABELS.items():
         spread, value = answer.ranges.get(name), answer.totals[name]
-        rows.append((label, show(value, UNITS[name]), interval(spread["p10"], spread["p90"], UNITS[name]) if spread else ""))
+        rows.append(
+            (label, show(value, UNITS[name]), interval(spread["p10"], spread["p90"], UNITS[name]) if spread else "")
+        )
     for name, (label, unit) in PERFORMANCE.items():
         if name in answer.outcome.performance:
             spread, value = answer.ranges.get(name), answer.outcome.performance[name]
@@ -113,7 +117,9 @@ def _table(answer: Estimate) -> list[str]:
 
 def _memory(answer: Estimate) -> list[str]:
     capacity, parts = answer.outcome.job.hardware.memory, answer.outcome.memory_parts
-    listed = ", ".join(f"{name} {show(value, 'B')}" for name, value in sorted(parts.items(), key=lambda i: -i[1]) if value)
+    listed = ", ".join(
+        f"{name} {show(value, 'B')}" for name, value in sorted(parts.items(), key=lambda i: -i[1]) if value
+    )
     return [f"Memory of a device: {show(answer.outcome.memory_used, 'B')} of {show(capacity, 'B')}: {listed}."]
 
 
@@ -122,5 +128,6 @@ def _layout(answer: Estimate) -> str:
     copies = int(devices / (layout.tp * layout.pp))
     text = f"Layout: tp {int(layout.tp)}, pp {int(layout.pp)}, dp {copies}"
     if answer.resolved.kind in ("train", "finetune"):
-        text += f", ZeRO-{int(layout.zero)}, micro-batch {int(layout.micro_batch)}, recompute {RECOMPUTE[int(layout.recompute)]}"
+        again = RECOMPUTE[int(layout.recompute)]
+        text += f", ZeRO-{int(layout.zero)}, micro-batch {int(layout.micro_batch)}, recompute {again}"
     return text + "."

@@ -189,9 +189,7 @@ def host_time(per_step: Seconds, per_sequence: Seconds, sequences: Count) -> Sec
 
 
 @formula(r"t_{tok}", source="costmodel-prior")
-def time_per_output_token(
-    decode_step: Seconds, prefill: Seconds, sequences: Count, output_tokens: Count
-) -> Seconds:
+def time_per_output_token(decode_step: Seconds, prefill: Seconds, sequences: Count, output_tokens: Count) -> Seconds:
     """Time per output token when every running sequence's prefill interrupts the decode steps of the others."""
     return decode_step + prefill * (sequences - 1) / output_tokens
 

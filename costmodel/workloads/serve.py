@@ -72,9 +72,7 @@ def most_sequences(job: Job) -> Number:
     """Sequences that one replica can run at once: what its memory holds, at most what the engine allows."""
     one = constant(1.0, "one", "KV cache of one sequence")
     used = ops.total(weights_and_workspace(job))
-    room = m.sequences_that_fit(
-        job.hardware.memory, used, job.profile.framework.fragmentation, _kv_bytes(job, one)
-    )
+    room = m.sequences_that_fit(job.hardware.memory, used, job.profile.framework.fragmentation, _kv_bytes(job, one))
     return m.allowed_sequences(room, job.traffic.max_sequences)
 
 

@@ -26,7 +26,7 @@ def outcome(job: Job) -> Outcome:
     steps = f.steps(work.tokens, work.global_batch, work.sequence)
     count = parameters(model)
     checkpoint = checkpoint_bytes(count, job.precision.weights, job.precision.optimizer_state)
-    productive, overhead, share = _run(job, checkpoint, steps, step_time)
+    overhead, share = _run(job, checkpoint, steps, step_time)
     time_parts = {name: f.run_time(steps, part) for name, part in step_parts.items()}
     time_parts["checkpoints and failures"] = overhead
     time = ops.total(time_parts)
@@ -68,14 +68,14 @@ def outcome(job: Job) -> Outcome:
     )
 
 
-def _run(job: Job, checkpoint: Number, steps: Number, step_time: Number) -> tuple[Number, Number, Number]:
-    """Productive time of the run, time lost beside it, and the productive share."""
+def _run(job: Job, checkpoint: Number, steps: Number, step_time: Number) -> tuple[Number, Number]:
+    """Time lost beside the productive time of the run, and the productive share."""
     costs = job.costs
     write = f.checkpoint_write_time(checkpoint, costs.checkpoint_bandwidth)
     mtbf = f.cluster_mtbf(costs.device_mtbf, job.devices)
     share = f.goodput(write, f.checkpoint_interval(write, mtbf), costs.restart, mtbf)
     productive = f.run_time(steps, step_time)
-    return productive, f.lost_time(productive, share), share
+    return f.lost_time(productive, share), share
 
 
 def _traffic(job: Job, shard: Program) -> Number:

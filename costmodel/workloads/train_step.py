@@ -44,8 +44,10 @@ def _stage(job: Job, shard: Program) -> Parts:
     for kind, name in KINDS.items():
         forward[kind] = _forward(job, shard.layer, kind)
         layer = _both_ways(job, kind, forward[kind])
-        ends = _both_ways(job, kind, _forward(job, shard.first + shard.last, kind))
-        parts[name] = pipeline.stage_part(here, layer, ends_here, ends)
+        parts[name] = pipeline.repeated(here, layer)
+        if kind != "attention":  # which embedding and head do not have
+            ends = _both_ways(job, kind, _forward(job, shard.first + shard.last, kind))
+            parts[name] = pipeline.stage_part(here, layer, ends_here, ends)
     expensive = ops.total({KINDS[kind]: forward[kind] for kind in ("matmul", "attention")})
     again = f.recompute_time(expensive, forward["memory_bound"], layout.recompute)
     parts["recomputation"] = pipeline.repeated(here, again)

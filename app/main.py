@@ -1,0 +1,14 @@
+"""The web app: every file in pages/ is a page. Start it with `costmodel app`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+FIRST = "estimate"
+
+st.set_page_config(page_title="costmodel", page_icon=":material/calculate:", layout="wide")
+
+paths = [path for path in Path(__file__).parent.glob("pages/*.py") if path.stem != "__init__"]
+paths.sort(key=lambda path: (path.stem != FIRST, path.stem))
+pages = [st.Page(path, title=path.stem.replace("_", " ").capitalize(), default=path.stem == FIRST) for path in paths]
+st.navigation(pages, position="top").run()

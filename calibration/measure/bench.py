@@ -1,0 +1,62 @@
+"""Times points on one device, repeats those during which something else ran, and watches the device drift."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from . import matmul, power, timing
+from .device import Device
+from .environment import clock_hz
+from .quiet import Probe
+from .record import Point, Record
+
+REFERENCE_N, REFERENCE_GPU_N, PROBE_N = 1024, 4096, 512  # sizes of square products
+REFERENCE_S = 0.3
+LEAST = 0.2  # share of a point's time that is used even if its median is known sooner
+ATTEMPTS = 3  # at a point during which the machine was busy
+WAIT_S = 1.0  # for a busy machine, before each attempt
+
+
+class Bench:
+    """A device with its reference product.
+
+    `rate` [FLOP/s] is the best that the reference has reached; `quiet_times` [s] are its times on a quiet machine.
+    """
+
+    def __init__(self, device: Device, target: float) -> None:
+        self.device, self.target = device, target
+        self.meter = power.meter(device)[0]
+        n = REFERENCE_GPU_N if device.cuda else REFERENCE_N
+        self.reference = matmul.single(device, device.primary, n, n, n)
+        self.how, self.sample = timing.sampler(matmul.prepare(self.reference), self.reference)
+        self.rate, self.quiet_times = 0.0, list[float]()
+        timing.measure(self.sample, REFERENCE_S, 0.0)  # clocks rise, libraries load
+        probe = matmul.single(device, "fp32", PROBE_N, PROBE_N, PROBE_N)
+        self.probe = None if device.cuda else Probe(matmul.prepare(probe))
+
+    def time(self, run: Any, point: Point, limit_s: float, until: float) -> Record:
+        """The measured fields of a record, flagged noisy if no attempt before `until` found the machine quiet."""
+        how, sample = timing.sampler(run, point)
+        for _ in range(ATTEMPTS):
+            fields = self._attempt(sample, limit_s, max(point.at_least_s, LEAST * limit_s), until)
+            if "noisy" not in fields or time.perf_counter() > until:
+                break
+        return fields | {"timing": how}
+
+    def _attempt(self, sample: timing.Sample, limit_s: float, at_least_s: float, until: float) -> Record:
+        spare_s = max(0.0, until - time.perf_counter())
+        quiet = self.probe is None or self.probe.wait(min(WAIT_S, 0.2 * spare_s))
+        timed = timing.measure(sample, limit_s, self.target, at_least_s, self.meter)
+        quiet = quiet and not timed.noisy and not (self.probe and self.probe.busy())
+        return asdict(timed) | ({} if quiet else {"noisy": True})
+
+    def time_reference(self, environment: str) -> Record:
+        """A record of the reference product: clocks and other users of the machine show in its course."""
+        fields = self._attempt(self.sample, REFERENCE_S, 0.0, time.perf_counter() + 5 * WAIT_S)
+        self.rate = max(self.rate, self.reference.flops / fields["time_s"])
+        if "noisy" not in fields:
+            self.quiet_times.append(fields["time_s"])
+        marks = {"timing": self.how, "reference": True, "clock_hz": clock_hz(self.device)}
+        return self.reference.record(environment, **fields, **marks)

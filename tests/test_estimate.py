@@ -1,0 +1,157 @@
+"""Whole estimates: published runs, sums, properties, units, ranges, layouts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import costmodel
+from costmodel import engine
+from costmodel.api import estimate
+from costmodel.job import Layout, dimensions
+from costmodel.loading import load
+from costmodel.resolve import resolve
+from costmodel.units import NONE, unit
+
+TRAIN = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
+SERVE = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "devices": 4, "workload": "serve", "precision": "fp8"}
+INFER = SERVE | {"workload": {"kind": "infer", "requests": 10_000}}
+DAY = 86400
+
+
+def test_gpt3_on_1024_a100():
+    # Narayanan et al. 2021 (arXiv:2104.04473), §5.1: 34 days for 300 billion tokens at 140 TFLOP/s per device.
+    answer = estimate("examples/gpt-3.yaml")
+    assert answer.totals["time_s"] / DAY == pytest.approx(34, rel=0.25)
+    assert answer.ranges["time_s"]["p10"] < 34 * DAY < answer.ranges["time_s"]["p90"]
+
+
+@pytest.mark.parametrize("scenario", [TRAIN, SERVE, INFER], ids=["train", "serve", "infer"])
+def test_breakdowns_add_up(scenario):
+    answer = estimate(scenario | {"ranges": False})
+    for name, parts in answer.outcome.breakdown.items():
+        assert sum(parts.values()) == pytest.approx(answer.totals[name], rel=1e-12)
+        assert all(part >= 0 for part in parts.values())
+    assert sum(answer.outcome.memory_parts.values()) == pytest.approx(answer.outcome.memory_used, rel=1e-12)
+
+
+@pytest.mark.parametrize("scenario", [TRAIN, SERVE, INFER], ids=["train", "serve", "infer"])
+def test_units_of_a_whole_estimate(scenario):
+    resolved = resolve(load(scenario))
+    job = replace(dimensions(resolved.assumptions), parallelism=Layout(NONE, NONE, NONE, NONE, NONE, NONE))
+    result = engine.outcome(job, resolved.kind)
+    expected = {"time_s": "s", "cost_usd": "USD", "energy_j": "J", "carbon_kg": "kg", "staff_hours": "person*h"}
+    for name, text in expected.items():
+        assert result.totals[name].powers == unit(text)[1].powers, name
+    assert str(result.memory_used) == "B"
+
+
+@pytest.mark.parametrize(
+    ("path", "low", "high", "figure"),
+    [
+        ("workload.tokens", "1e11", "1e12", "time_s"),
+        ("costs.price", "1 USD/h", "3 USD/h", "cost_usd"),
+        ("costs.pue", "1.1", "1.5", "energy_j"),
+        ("costs.grid", "50 g/kWh", "500 g/kWh", "carbon_kg"),
+        ("costs.checkpoints_kept", "1", "9", "storage_byte_months"),
+    ],
+)
+def test_more_costs_more(path, low, high, figure):
+    less, more = (estimate(TRAIN | {"ranges": False}, [f"{path}={value}"]) for value in (low, high))
+    assert less.totals[figure] < more.totals[figure]
+
+
+def test_faster_hardware_is_never_slower():
+    device = {
+        "memory": "80 GB",
+        "memory_bandwidth": "2 TB/s",
+        "peak": {"bf16": "300 TFLOP/s"},
+        "tdp": "400 W",
+        "link_bandwidth": "300 GB/s",
+        "network_bandwidth": "25 GB/s",
+    }
+    costs = {"price": "2 USD/h"}
+    slow = estimate(TRAIN | {"hardware": device, "costs": costs, "ranges": False})
+    for change in (
+        {"memory_bandwidth": "4 TB/s"},
+        {"peak": {"bf16": "600 TFLOP/s"}},
+        {"network_bandwidth": "100 GB/s"},
+    ):
+        fast = estimate(TRAIN | {"hardware": device | change, "costs": costs, "ranges": False})
+        assert fast.totals["time_s"] <= slow.totals["time_s"]
+
+
+def test_energy_by_hand():
+    answer = estimate(TRAIN | {"ranges": False})
+    job, totals = answer.outcome.job, answer.totals
+    hosts = 64 * job.hardware.host_power * totals["time_s"]
+    assert answer.outcome.breakdown["energy_j"]["hosts"] == pytest.approx(hosts)
+    equipment = totals["energy_j"] / job.costs.pue
+    devices = equipment - hosts
+    assert 0.27 * 700 <= devices / 64 / totals["time_s"] <= 700  # between its base and its TDP
+
+
+def test_layout_rule_takes_the_first_that_fits():
+    answer = estimate(TRAIN | {"ranges": False})
+    layout, fits = answer.outcome.job.parallelism, answer.fits
+    assert fits
+    assert (layout.tp, layout.pp, layout.recompute) == (1, 1, 0)
+    lower = estimate(
+        TRAIN | {"ranges": False},
+        [
+            f"parallelism.zero={int(layout.zero) - 1}",
+            "parallelism.recompute=none",
+            "parallelism.tp=1",
+            "parallelism.pp=1",
+        ],
+    )
+    assert not lower.fits
+
+
+def test_what_does_not_fit_says_what_would():
+    answer = estimate(TRAIN | {"devices": 1, "ranges": False})
+    assert not answer.fits
+    assert answer.remedy
+    assert answer.remedy.startswith("--set devices=")
+    devices = answer.remedy.removeprefix("--set devices=").split(",")[0]
+    assert estimate(TRAIN | {"devices": int(devices), "ranges": False}).fits
+
+
+def test_ranges_contain_the_value_and_widen_with_ignorance():
+    wide = estimate(TRAIN).ranges
+    narrow = estimate(TRAIN | {"costs": {"price": "2.99 USD/h", "staff": "none"}}).ranges
+
+    def width(found):
+        return found["cost_usd"]["p90"] / found["cost_usd"]["p10"]
+
+    assert width(narrow) < width(wide)
+    answer = estimate(TRAIN)
+    for name in ("time_s", "cost_usd", "energy_j", "carbon_kg"):
+        assert answer.ranges[name]["p10"] < answer.totals[name] < answer.ranges[name]["p90"]
+
+
+def test_draws_have_the_stated_percentiles():
+    from costmodel.job import Assumption
+    from costmodel.ranges import draw, normals
+
+    z = normals(5)
+    values = draw(Assumption("x", 2.0, "1", "default", "", 1.0, 8.0), z[2])
+    assert np.quantile(values, [0.1, 0.5, 0.9]) == pytest.approx([1.0, 2.0, 8.0], rel=0.03)
+    assert abs(np.corrcoef(z) - np.eye(5)).max() < 0.1
+
+
+def test_serving_fills_memory_but_no_more():
+    answer = estimate(SERVE | {"traffic": {"utilisation": 1.0}, "ranges": False})
+    assert answer.fits
+    assert answer.outcome.performance["sequences_in_flight"] == answer.outcome.performance["max_sequences"]
+
+
+def test_request_rate_below_saturation_is_served():
+    answer = estimate(SERVE | {"traffic": {"request_rate": "2 requests/s"}, "ranges": False})
+    assert answer.outcome.performance["requests"] == pytest.approx(2 * 30 * DAY)
+
+
+def test_public_names():
+    assert callable(costmodel.estimate)
+    assert callable(costmodel.sweep)
+    assert "64 × h100-sxm" in repr(costmodel.estimate(TRAIN))
