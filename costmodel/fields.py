@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, TypeAlias
@@ -68,8 +69,8 @@ class Figure:
     def _parse(self, value: Any) -> float:
         if not self.unit:
             return count(value)
-        if isinstance(value, str):
-            value = value.replace("requests/", "1/")  # "5 requests/s"
+        if isinstance(value, str) and self.unit == "1/s":
+            value = re.sub(r"^([^\s/]+?)\s*(requests?)?/", r"\1 1/", value.strip())  # "5 requests/s", "5 /s"
         return parse(value, self.unit, self.example)
 
     def write(self, value: Any) -> Any:

@@ -306,7 +306,7 @@ class Scenario(Base):
     parallelism: Annotated[Parallelism, section("")] = Field(
         default=Parallelism(), description="How the work is spread."
     )
-    engine: Annotated[Engine, section("")] = Field(default=Engine(), description="The inference engine.")
+    engine: Annotated[Engine, section("")] = Field(default=Engine(), description="How the inference engine runs.")
     traffic: Annotated[Traffic, section("")] = Field(default=Traffic(), description="How busy the service is.")
     costs: Annotated[Costs, section("")] = Field(default=Costs(), description="Prices and factors.")
     profile: Text | None = Field(default=None, description="Device profile; the best match of the catalog if unsaid.")

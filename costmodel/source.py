@@ -14,7 +14,7 @@ from typing import Any
 
 LARGEST_FILE, DEEPEST, MOST_PROBLEMS = 1_000_000, 32, 20
 CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
-_NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 Position = tuple[int, int]
 Keys = tuple[str, ...]

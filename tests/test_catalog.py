@@ -175,7 +175,7 @@ def test_grid_rows_are_plausible():
     for code in {row["code"] for row in rows("grids")}:
         grid = grids.intensity(code)
         assert 0 <= grid.low <= grid.value <= grid.high
-        assert 0 < per_kwh(grid.value) < 1.2
+        assert 0 < per_kwh(grid.value) < 1.4
         assert grid.basis == "generation mix" or len(code) != 3 or code == "EEE"  # one basis for countries
 
 

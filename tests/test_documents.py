@@ -66,6 +66,11 @@ def test_d1_1_calls_slower_training_more_efficient():
     assert corrected.d1_1_cost_per_token_corrected(1e6, 1e9, 0.002) == pytest.approx(0.003)
 
 
+def test_d1_2_training_time_depends_on_data_and_hardware():
+    # 6 · 175e9 · 300e9 = 3.15e23 FLOP on 10,000 V100 at 22.4 % of 125 TFLOP/s: 1.125e6 s, 13 days
+    assert corrected.d1_2_training_time_corrected(175e9, 300e9, 10_000, 125e12, 0.224) == pytest.approx(1.125e6)
+
+
 def test_d2_3_charges_a_faster_machine_more_energy_for_the_same_work():
     work = 1e18
     literally = [literal.d2_3_energy(1e9, speed, work / speed, 1e-12) for speed in (1e14, 2e14)]
@@ -81,6 +86,12 @@ def test_d2_2_wants_more_storage_of_denser_drives():
     )
     # 7e9 weights of 2 B and 986 GB of data, twice, on drives of 20 TB: 2 · 1e12 / 2e13
     assert corrected.d2_2_drives_corrected(7e9, 2, 986e9, 2, 20e12) == pytest.approx(0.1)
+
+
+def test_d2_4_staff_cost():
+    # 5 people at 120,000 USD a year for half a year
+    year = 365.25 * 86400
+    assert literal.d2_4_staff_cost(5, 120_000 / year, year / 2) == pytest.approx(300_000)
 
 
 def test_d2_5_is_no_joint_proportionality():
@@ -100,6 +111,12 @@ def test_d3_2_against_the_derivative():
     prediction = w * x + b
     assert sympy.expand(derivative - corrected.d3_2_gradient_corrected(x, prediction, y)) == 0
     assert sympy.expand(derivative - literal.d3_2_gradient(w, prediction, y)) != 0
+
+
+def test_d3_3_and_d4_2_walk_downhill():
+    """On J = (w − 3)², from 5, a step of 0.25 against the gradient 4 halves the distance to the minimum."""
+    for step in (literal.d3_3_gradient_step, literal.d4_2_gradient_step):
+        assert step(5, 0.25, 2 * (5 - 3)) == 4
 
 
 def test_d3_4_first_step_of_adam_has_the_size_of_the_learning_rate():

@@ -156,7 +156,9 @@ def test_hostile_text(name):
 
 
 def test_all_problems_at_once():
-    text = b"model: {layers: 0, hiden: 1, heads: 1, ffn: 1, vocab: 1}\nhardware: 5 GB\ndevices: x\ncosts: {pue: 0, grid: 4}\n"
+    text = (
+        "model: {layers: 0, hiden: 1, heads: 1, ffn: 1, vocab: 1}\nhardware: b\ndevices: x\ncosts: {pue: 0, grid: 4}\n"
+    )
     with pytest.raises(ScenarioError) as caught:
         loads(text)
     found = [(p.line, p.column, p.path) for p in caught.value.problems]

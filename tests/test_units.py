@@ -49,7 +49,7 @@ def dim(text):
 )
 def test_size_and_dimension(text, size, base):
     found, dimensions = unit(text)
-    assert found == pytest.approx(size, rel=1e-15)
+    assert found == pytest.approx(size, rel=1e-15, abs=0)
     assert dimensions.powers == dim(base).powers
 
 
@@ -91,7 +91,7 @@ def test_an_unknown_unit_names_the_nearest():
     ],
 )
 def test_quantities(text, expected, value):
-    assert parse(text, expected, "an example") == pytest.approx(value, rel=1e-15)
+    assert parse(text, expected, "an example") == pytest.approx(value, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize("bare", [80, 80.0, None, True, [], {}, "80"])
@@ -122,7 +122,7 @@ def test_the_wrong_dimension_shows_what_to_write():
 @given(st.floats(1e-12, 1e15), st.sampled_from(sorted(UNITS)))
 def test_quantities_round_trip(value, name):
     size, _ = unit(name)
-    assert parse(f"{value!r} {name}", name, "") == pytest.approx(value * size, rel=1e-12)
+    assert parse(f"{value!r} {name}", name, "") == pytest.approx(value * size, rel=1e-12, abs=0)
 
 
 # Counts.
@@ -133,7 +133,7 @@ COUNTS = {64: 64, 1.5: 1.5, "1e12": 1e12, "2 T": 2e12, "2T": 2e12, "70 B": 70e9,
 
 @pytest.mark.parametrize(("text", "value"), [*COUNTS.items(), (" 4 ", 4), ("-3", -3), ("2 P", 2e15)])
 def test_counts(text, value):
-    assert count(text) == pytest.approx(value, rel=1e-15)
+    assert count(text) == pytest.approx(value, rel=1e-15, abs=0)
     assert isinstance(count(text), float)
 
 

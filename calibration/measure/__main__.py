@@ -96,19 +96,23 @@ def opened(resume: Path | None, environment: Record) -> tuple[BinaryIO, set[str]
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Collect what was chosen; 0 done, 130 interrupted. Raises Unavailable, BadFile."""
+    """Collect what was chosen; 0 done, 2 refused, 130 interrupted."""
     began = time.perf_counter()
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(chosen.threads)))
     from .collect import Run
-    from .device import find
+    from .device import Unavailable, find
     from .effort import EFFORTS
     from .environment import describe
-    from .record import line
+    from .record import BadFile, line
 
     effort = EFFORTS[chosen.effort]
-    device = find(chosen.backend, chosen.device)
-    environment = describe(device, chosen.threads, effort)
-    target, done = opened(chosen.resume, environment)
+    try:
+        device = find(chosen.backend, chosen.device)
+        environment = describe(device, chosen.threads, effort)
+        target, done = opened(chosen.resume, environment)
+    except (Unavailable, BadFile) as problem:
+        print(f"measure: {problem}", file=sys.stderr)
+        return 2
 
     def write(record: Record) -> None:
         target.write(line(record).encode())
@@ -139,9 +143,6 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as problem:
         print(f"measure: cannot write records: {problem.strerror}", file=sys.stderr)
         return 1
-    except (ImportError, ValueError) as problem:
-        print(f"measure: {problem}", file=sys.stderr)
-        return 2
 
 
 if __name__ == "__main__":

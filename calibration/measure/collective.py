@@ -20,6 +20,7 @@ from .device import Device
 from .effort import Effort
 from .record import Point
 
+ROUND_S = 0.02  # of collectives between two orders
 PATIENCE_S = 60  # for one sample, the start of the processes included
 
 # level, operation, bytes on each process
@@ -68,7 +69,7 @@ def prepare(point: Point) -> Any:
     if _group is None or _group.world != world:
         close()
         _group = Group(world, point.device.cuda)
-    _group.operation, _group.bytes = str(point.shape["operation"]), int(point.shape["bytes"])
+    _group.choose(str(point.shape["operation"]), int(point.shape["bytes"]))
     return _group
 
 
@@ -88,7 +89,8 @@ class Group:
 
     def __init__(self, world: int, cuda: bool) -> None:
         context = get_context("spawn")
-        self.world, self.operation, self.bytes = world, "all_reduce", 8
+        self.world = world
+        self.choose("all_reduce", 8)
         self.folder = tempfile.TemporaryDirectory()
         self.pipe, far = context.Pipe()
         meeting = Path(self.folder.name, "meeting").as_uri()
@@ -100,17 +102,24 @@ class Group:
             process.start()
         far.close()
 
+    def choose(self, operation: str, size: int) -> None:
+        """What the next samples do."""
+        self.operation, self.bytes, self.once_s = operation, size, ROUND_S
+
     def sample(self, calls: int) -> float:
-        """Seconds of so many collectives. Raises RuntimeError with the reason if the processes failed."""
+        """Seconds of so many collectives, by the median of a round of them: a process that has to wait for a core
+        makes single ones tens of times slower. Raises RuntimeError with the reason if the processes failed.
+        """
         try:
-            self.pipe.send((self.operation, self.bytes, calls))
+            self.pipe.send((self.operation, self.bytes, max(1, int(ROUND_S / self.once_s))))
             answer = self.pipe.recv() if self.pipe.poll(PATIENCE_S) else f"no answer within {PATIENCE_S} s"
         except (EOFError, OSError):
             answer = "the processes of the group ended"
         if isinstance(answer, str):
             close()
             raise RuntimeError(answer)
-        return float(answer)
+        self.once_s = float(answer)
+        return calls * self.once_s
 
     def close(self) -> None:
         """End the processes and remove their meeting place."""
@@ -168,7 +177,7 @@ def _reason(problem: Exception) -> str:
 
 
 def _timed(world: int, where: Any, operation: str, size: int, calls: int) -> float | str:
-    """Seconds that `calls` collectives take, or the reason why there are none."""
+    """Seconds that one collective takes, the median of so many, or the reason why there are none."""
     import torch
     from torch import distributed
 
@@ -193,6 +202,6 @@ def _timed(world: int, where: Any, operation: str, size: int, calls: int) -> flo
             if where.type == "cuda":
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - began)
-        return calls * median(times)  # a process that had to wait for a core makes single calls tens of times slower
+        return median(times)
     except (RuntimeError, NotImplementedError) as problem:
         return _reason(problem)

@@ -17,7 +17,7 @@ from . import host
 from .device import FLAGS, Device
 from .effort import Effort
 from .nvml import Nvml
-from .record import SCHEMA, Record
+from .record import SCHEMA, Record, rounded
 
 INSTRUCTION_SETS = {"avx2", "avx512f", "neon", "asimd", "sve", *(f for names in FLAGS.values() for f in names)}
 VOLATILE = ("id", "date", "effort", "clock_hz")  # change from run to run on one machine
@@ -45,6 +45,7 @@ def describe(device: Device, threads: int, effort: Effort) -> Record:
         "accelerator": _accelerator() if device.cuda else None,
         "versions": _versions(device),
     }
+    record = rounded(record)
     return record | {"id": identity(record)}
 
 

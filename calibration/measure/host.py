@@ -48,8 +48,9 @@ def cores() -> int:
 
 
 def memory_bytes() -> float | None:
-    """Total memory."""
-    return _meminfo("MemTotal")
+    """Total memory to a tenth of a gigabyte: what the kernel keeps for itself varies."""
+    total = _meminfo("MemTotal")
+    return None if total is None else round(total, -8)
 
 
 def available_bytes() -> float:

@@ -59,14 +59,15 @@ def key(record: Record) -> str:
 
 def line(record: Record) -> str:
     """One line of JSON; floats to six digits, since no timing is known better."""
-    return json.dumps(_rounded(record), separators=(", ", ": "), allow_nan=False) + "\n"
+    return json.dumps(rounded(record), separators=(", ", ": "), allow_nan=False) + "\n"
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """The value with every float in it rounded to six digits."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
+        return {k: rounded(v) for k, v in value.items()}
     return value
 
 

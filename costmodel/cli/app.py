@@ -13,7 +13,7 @@ import click
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port on this machine.")
 @click.option("--headless", is_flag=True, help="Do not open a browser.")
 def command(port: int, headless: bool) -> int:
-    r"""Start the web app on this machine; it ends with the terminal.
+    """Start the web app on this machine; it ends with the terminal.
 
     \b
     Example:

@@ -16,7 +16,7 @@ TABLES = ("models", "hardware", "prices", "grids", "profiles")
 @click.argument("name", required=False)
 @output_option("text", "json")
 def command(table: str | None, name: str | None, output: str) -> None:
-    r"""What is known: list a TABLE, or show one entry with its source.
+    """What is known: list a TABLE, or show one entry with its source.
 
     \b
     Example:

@@ -14,7 +14,7 @@ from costmodel.cli.options import output_option
 @click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Change one value in all of them.")
 @output_option("text", "json", "csv")
 def command(scenarios: tuple[str, ...], changes: tuple[str, ...], output: str) -> None:
-    r"""Two or more scenario files side by side.
+    """Two or more scenario files side by side.
 
     \b
     Example:

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 def command() -> None:
-    r"""The five documents' formulas beside the refined ones, and their worked examples checked.
+    """The five documents' formulas beside the refined ones, and their worked examples checked.
 
     \b
     Example:

@@ -13,7 +13,7 @@ from costmodel.cli.options import output_option, read, scenario_options
 @scenario_options
 @output_option("text", "json", "csv")
 def command(scenario: str | None, changes: tuple[str, ...], output: str, **flags: str | None) -> int:
-    r"""What a scenario takes, with ranges.
+    """What a scenario takes, with ranges.
 
     SCENARIO is a YAML or JSON file, or - for standard input; the four flags make one without a file.
 

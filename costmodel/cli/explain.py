@@ -12,7 +12,7 @@ from costmodel.cli.options import read, scenario_options
 @scenario_options
 @click.option("--depth", type=click.IntRange(1, 50), default=3, show_default=True, help="Levels of formulas to open.")
 def command(figure: str, scenario: str | None, changes: tuple[str, ...], depth: int, **flags: str | None) -> None:
-    r"""The working of FIGURE, for example totals.cost_usd or performance.mfu.
+    """The working of FIGURE, for example totals.cost_usd or performance.mfu.
 
     \b
     Example:

@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    r"""List all formulas, or show NAME with its text, units and source.
+    """List all formulas, or show NAME with its text, units and source.
 
     \b
     Example:

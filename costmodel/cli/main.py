@@ -43,7 +43,7 @@ class Lazy(click.Group):
 @click.version_option("0.1.0", prog_name="costmodel")
 @click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
 def cli(debug: bool) -> None:
-    r"""What it takes to train or serve a machine-learning model.
+    """What it takes to train or serve a machine-learning model.
 
     \b
     Examples:

@@ -9,7 +9,7 @@ import click
 
 @click.command()
 def command() -> None:
-    r"""JSON Schema of a scenario file.
+    """JSON Schema of a scenario file.
 
     \b
     Example:

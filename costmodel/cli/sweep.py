@@ -18,7 +18,7 @@ from costmodel.cli.options import output_option, read, scenario_options
 def command(
     scenario: str | None, changes: tuple[str, ...], axes: tuple[str, ...], output: str, **flags: str | None
 ) -> None:
-    r"""A table over axes of a scenario.
+    """A table over axes of a scenario.
 
     \b
     Example:

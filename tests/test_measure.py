@@ -1,0 +1,387 @@
+import ast
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from importlib.util import find_spec
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from costmodel.calibration import measure
+from costmodel.calibration.measure import (
+    __main__ as command,
+)
+from costmodel.calibration.measure import (
+    attention,
+    collect,
+    convolution,
+    device,
+    elementwise,
+    launch,
+    matmul,
+    memory,
+    optimizer,
+    power,
+    quiet,
+    record,
+    timing,
+    transfer,
+)
+from costmodel.calibration.measure.device import Device
+from costmodel.calibration.measure.effort import EFFORTS, SHARES, Effort
+from costmodel.calibration.measure.record import Point
+
+FOLDER = Path(measure.__file__).parent
+NUMPY, TORCH = Device("numpy", "cpu"), Device("torch", "cpu")
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+BACKENDS = [NUMPY, pytest.param(TORCH, marks=needs_torch)]
+PHENOMENA = [attention, convolution, elementwise, launch, matmul, memory, optimizer]
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """The collector as on a bare node: its folder copied, nothing else of the product used."""
+    if not (folder / "measure").exists():
+        shutil.copytree(FOLDER, folder / "measure", ignore=shutil.ignore_patterns("__pycache__"))
+    given = [sys.executable, "-m", "measure", "--backend", "numpy", "--threads", "1", *arguments]
+    return subprocess.Popen(given, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of records, really measured."""
+    folder = tmp_path_factory.mktemp("node")
+    out, err = start(folder, "--quick", "--only", "launch,power").communicate(timeout=60)
+    assert "points measured" in err
+    (folder / "records.jsonl").write_text(out)
+    return folder / "records.jsonl"
+
+
+def test_imports_are_relative_or_need_only_numpy() -> None:
+    allowed = {*sys.stdlib_module_names, "numpy", "torch", "threadpoolctl"}
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                assert str(node.module).split(".")[0] in allowed, path
+
+
+def test_first_the_environment_then_records(collected: Path) -> None:
+    environment, *records = record.read(collected)
+    assert environment["kind"] == "environment"
+    assert environment["threads"] == 1
+    assert environment["versions"]["numpy"] == np.__version__
+    assert {r["environment"] for r in records} == {environment["id"]}
+    measured = [r for r in records if "skipped" not in r]
+    assert all(0 < r["time_s"] < 1 and r["spread_s"] >= 0 and r["repeats"] >= 3 for r in measured)
+    assert [r["reference"] for r in records if "reference" in r] == [True] * 3  # at the start and after each phenomenon
+    assert {r["shape"]["operation"] for r in records if r["kind"] == "launch"} >= {"call", "linear", "index"}
+
+
+def test_records_name_no_host_and_no_path(collected: Path) -> None:
+    text = collected.read_text()
+    assert socket.gethostname() not in text
+    assert str(collected.parent) not in text
+    assert str(Path.home()) not in text
+
+
+def test_resume_completes_a_file_that_was_cut(collected: Path, tmp_path: Path) -> None:
+    whole = collected.read_text().splitlines(keepends=True)
+    launches = [n for n, text in enumerate(whole) if '"kind": "launch"' in text]
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text("".join(whole[: launches[1]]) + whole[launches[1]][:50])  # the second launch is cut short
+    process = start(tmp_path, "--quick", "--only", "launch,power", "--resume", "cut.jsonl")
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    keys = {record.key(r) for r in record.read(collected) if r["kind"] == "launch"}
+    again = [r for r in record.read(cut) if r["kind"] == "launch" and not r.get("noisy")]
+    assert len([r for r in record.read(cut) if r["kind"] == "environment"]) == 1
+    assert len({record.key(r) for r in again}) == len(again)
+    assert {record.key(r) for r in record.read(cut) if r["kind"] == "launch"} == keys
+
+
+def test_resume_refuses_another_machine(collected: Path, tmp_path: Path) -> None:
+    environment, *rest = collected.read_text().splitlines(keepends=True)
+    changed = json.loads(environment) | {"id": "0123456789ab", "cpu": "Z80"}
+    (tmp_path / "other.jsonl").write_text(record.line(changed) + "".join(rest))
+    process = start(tmp_path, "--resume", "other.jsonl")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err == "measure: other.jsonl: measured under another environment (cpu); begin a new file\n"
+
+
+def test_interrupt_keeps_what_was_measured(tmp_path: Path) -> None:
+    process = start(tmp_path, "--thorough", "--only", "matmul")
+    assert process.stdout
+    assert process.stderr
+    lines = [process.stdout.readline() for _ in range(4)]
+    process.send_signal(signal.SIGINT)
+    lines += process.stdout.readlines()
+    message = process.stderr.read()
+    assert process.wait(60) == 130
+    assert "interrupted" in message
+    assert "Traceback" not in message
+    assert all(json.loads(text)["schema"] == record.SCHEMA and text.endswith("\n") for text in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "matmal"], "did you mean matmul?"),
+        (["--only", ""], "choose from power"),
+        (["--threads", "0"], "--threads 0: give a number from 1"),
+        (["--threads", "many"], "invalid int value"),
+        (["--quick", "--thorough"], "not allowed with"),
+        (["--backend", "jax"], "invalid choice"),
+        (["--backend", "numpy", "--device", "cuda"], "runs on the CPU only"),
+        (["--backend", "numpy", "--resume", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
+        (["records.jsonl"], "unrecognized arguments"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    try:
+        code = command.main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hello\n", ":1: not a JSON line"),
+        ("[1, 2]\n", ":1: schema is None"),
+        ('{"schema": "costmodel/record/9"}\n', ":1: schema is 'costmodel/record/9', not 'costmodel/record/1'"),
+        ('{"schema": "costmodel/record/1", "kind": "matmul"}\n', ":1: a record needs the field 'shape'"),
+        ("\n\xff\xfe\x00\n", ":2: not a JSON line"),
+    ],
+)
+def test_foreign_files_are_refused_by_line(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "foreign.jsonl"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(record.BadFile, match="foreign") as refused:
+        record.read(path)
+    assert message in str(refused.value)
+
+
+def test_a_last_line_cut_short_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl"
+    point = Point("matmul", {"m": 1, "k": 2, "n": 3}, "fp32", NUMPY)
+    path.write_text(record.line(point.record("e", time_s=1 / 3)) + '{"schema": "costm')
+    (only,) = record.read(path)
+    assert only["time_s"] == 0.333333
+    path.write_text("")
+    assert record.read(path) == []
+
+
+def test_timing_is_median_and_interquartile_range() -> None:
+    steady = timing.measure(lambda calls: calls * 2e-3, limit_s=1, target=0.01)
+    assert (steady.time_s, steady.spread_s, steady.repeats, steady.noisy) == (2e-3, 0.0, timing.REPEATS, False)
+    course = cycle([1e-3, 2e-3, 3e-3, 4e-3, 5e-3])
+    rough = timing.measure(lambda calls: calls * next(course), limit_s=0.01, target=1e-9)
+    assert rough.time_s == pytest.approx(3e-3, rel=0.35)
+    assert rough.noisy
+    assert timing.quantile([1, 2, 3, 4], 0.25) == 1.75  # as numpy.quantile
+
+
+def test_short_calls_are_timed_in_batches_and_long_ones_stop_at_the_limit() -> None:
+    asked: list[int] = []
+
+    def short(calls: int) -> float:
+        asked.append(calls)
+        return calls * 1e-6
+
+    assert timing.measure(short, 1, 0.01).time_s == pytest.approx(1e-6)
+    assert set(asked[-timing.REPEATS :]) == {1000}
+    growing = iter(range(1, 100))
+    assert timing.measure(lambda calls: float(next(growing)), limit_s=0, target=1e-9).repeats == timing.SLOW_REPEATS
+
+
+def test_watts_are_joules_over_the_window() -> None:
+    def busy(calls: int) -> float:
+        began = timing.time.perf_counter()
+        while timing.time.perf_counter() - began < 0.01:
+            pass
+        return calls * 0.01
+
+    counter = lambda: 30 * timing.time.perf_counter()  # noqa: E731
+    timed = timing.measure(busy, 0.3, 0.01, at_least_s=0.3, meter=counter)
+    assert timed.watts == pytest.approx(30, rel=0.01)
+    assert timing.measure(busy, 0.01, 0.01, meter=counter).watts is None  # too short to trust a counter
+
+
+def test_probe_tells_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, cost = 0.0, 1.0
+
+    def call() -> None:
+        nonlocal now
+        now += cost
+
+    monkeypatch.setattr(quiet.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(quiet.time, "sleep", lambda seconds: None)
+    probe = quiet.Probe(call)
+    assert not probe.busy()
+    cost = 2.0
+    assert probe.busy()
+    assert not probe.wait(10)
+    assert any(not probe.busy() for _ in range(100))  # slow for good: no longer called busy
+    cost = 1.0
+    assert probe.wait(10)
+
+
+def test_matmul_counts() -> None:
+    points = list(matmul.points(NUMPY, EFFORTS["thorough"]))
+    (mlp,) = (p for p in points if p.shape == {"m": 32, "k": 784, "n": 128})
+    assert mlp.flops == 2 * 32 * 784 * 128
+    assert mlp.bytes == 4 * (32 * 784 + 784 * 128 + 32 * 128)
+    assert len({record.key(p.record("")) for p in points}) == len(points)
+    assert {p.dtype for p in points if p.skip} == {"tf32", "bf16", "fp16", "int8", "fp8"}
+
+
+@needs_torch
+def test_attention_and_convolution_counts() -> None:
+    prefill = next(attention.points(TORCH, EFFORTS["quick"]))
+    assert prefill.shape == {
+        **{"batch": 1, "heads": 8, "kv_heads": 8, "head_dim": 64, "length": 512, "context": 512, "causal": 1}
+    }
+    assert prefill.flops == 4 * 8 * 64 * (512 * 513 / 2)
+    assert prefill.bytes == 4 * 4 * 8 * 512 * 64  # q, k, v, output
+    layer = next(convolution.points(TORCH, EFFORTS["quick"]))
+    assert layer.flops == 2 * 8 * 56 * 56 * 64 * 64 * 9
+    assert layer.bytes == 4 * (2 * 8 * 64 * 56 * 56 + 64 * 64 * 9)
+
+
+@pytest.mark.parametrize("where", BACKENDS)
+@pytest.mark.parametrize("effort", EFFORTS.values(), ids=EFFORTS)
+def test_designs_have_no_point_twice_and_span_the_law(where: Device, effort: Effort) -> None:
+    points = [p for module in PHENOMENA for p in module.points(where, effort)]
+    keys = [record.key(p.record("")) for p in points]
+    assert len(set(keys)) == len(keys)
+    single = [p for p in points if p.kind == "matmul" and p.dtype == "fp32"]
+    intensity = [p.flops / p.bytes for p in single]
+    assert min(intensity) < 1  # memory
+    assert max(intensity) > 100  # arithmetic
+    assert min(p.flops for p in single) < 1e5 < 1e9 < max(p.flops for p in single)  # launch
+    assert all(math.isfinite(p.flops) and p.flops >= 0 and 2 * p.memory >= p.bytes for p in points if not p.skip)
+
+
+@pytest.mark.parametrize("where", BACKENDS)
+@pytest.mark.parametrize("module", PHENOMENA, ids=lambda m: m.__name__.rpartition(".")[2])
+def test_every_small_point_runs(module: object, where: Device) -> None:
+    small = [p for p in module.points(where, EFFORTS["thorough"]) if not p.skip and p.memory < 3e6 and p.flops < 1e7]
+    for point in small:
+        module.prepare(point)()
+    assert small or (where is NUMPY and module in (attention, convolution)) or module is convolution
+
+
+@pytest.mark.parametrize("operation", ["read", "write"])
+def test_disk_passes_take_time(operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if operation == "read" and not hasattr(os, "posix_fadvise"):
+        pytest.skip("this system cannot drop a file from its page cache")
+    file = transfer.prepare(Point("disk", {"operation": operation, "bytes": 2**16}, "int8", NUMPY))
+    assert 0 < file.sample(1) < 10
+    assert list(tmp_path.iterdir()) == []  # the file has no name that could stay behind
+    file.file.close()
+
+
+def test_numpy_operators_compute_what_they_are_called() -> None:
+    def run(operation: str) -> np.ndarray:
+        shape = {"operation": operation, "rows": 4, "columns": 8, "table": 1}
+        return np.asarray(elementwise.prepare(Point("memory_bound", shape, "fp32", NUMPY))())
+
+    assert run("softmax").sum(axis=1) == pytest.approx(np.ones(4), abs=1e-6)
+    assert run("layer_norm").std(axis=1) == pytest.approx(np.ones(4), abs=1e-2)
+    assert (run("relu") >= 0).all()
+    x, w = NUMPY.random(3, 5), NUMPY.random(2, 5)
+    assert matmul.multiply(x, w, "fp32") == pytest.approx(np.einsum("mk,nk->mn", x, w), abs=1e-6)
+
+
+@needs_torch
+def test_torch_products_compute_what_they_are_called() -> None:
+    import torch
+
+    x, w = TORCH.random(32, 64, dtype="int8"), TORCH.random(16, 64, dtype="int8")
+    assert torch.equal(matmul.multiply(x, w, "int8").long(), x.long() @ w.long().t())
+    shape = {"m": 32, "k": 784, "n": 128, "quantize": "dynamic"}
+    torch.manual_seed(0)
+    output = matmul.prepare(Point("matmul", shape, "int8", TORCH))()
+    # products of uniform values in ±½: a sum of 784 has standard deviation √784 / 12
+    assert float(output.std()) == pytest.approx(math.sqrt(784) / 12, rel=0.1)
+
+
+@needs_torch
+def test_collectives_run_between_processes() -> None:
+    from costmodel.calibration.measure import collective, host
+
+    points = list(collective.points(TORCH, EFFORTS["quick"]))
+    if host.cores() < 2:
+        assert points[0].skip
+        pytest.skip("only one core")
+    try:
+        group = collective.prepare(points[0])
+        assert 0 < group.sample(2) < 60
+    finally:
+        collective.close()
+    assert not any(process.is_alive() for process in group.processes)
+
+
+def test_emulated_dtypes_are_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    device._lacks.cache_clear()
+    monkeypatch.setattr(device.host, "flags", lambda: {"avx2"})
+    assert TORCH.lacks("bf16") == "emulated: the CPU has none of amx_bf16, avx512_bf16, bf16"
+    device._lacks.cache_clear()
+    monkeypatch.setattr(device.host, "flags", lambda: {"avx512_bf16"})
+    monkeypatch.setattr(device, "_matmul_time", lambda where, dtype: {"fp32": 1.0, "bf16": 2.0}[dtype])
+    assert TORCH.lacks("bf16") == "emulated: 0.50 times the rate of fp32"
+    device._lacks.cache_clear()
+    assert TORCH.lacks("fp8") == "a CPU has no fp8 unit"
+    assert not TORCH.lacks("fp32")
+
+
+def test_a_run_skips_what_does_not_fit_or_fails_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = Device("numpy", "cpu")
+    small.__dict__["memory_bytes"] = 1e6  # what the property would find
+    monkeypatch.setattr(launch, "prepare", lambda point: 1 / 0)
+    written: list[record.Record] = []
+    run = collect.Run(small, Effort("tiny", 0, 4.0, 0.5), "e", written.append, set(), timing.time.perf_counter())
+    run.collect(["memory", "launch"])
+    skipped = {r["kind"]: r["skipped"] for r in written if "skipped" in r}
+    assert skipped["bandwidth"] == "needs 0.27 GB, 0.001 GB may be used"
+    assert skipped["launch"] == "failed: ZeroDivisionError: division by zero"
+    assert {r["shape"]["bytes"] for r in written if r["kind"] == "bandwidth" and "time_s" in r} == {2**14, 2**18}
+    assert "2 points measured" in capsys.readouterr().err
+
+
+def test_rapl_counters_add_up_and_wrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power, "RAPL", tmp_path)
+    with pytest.raises(OSError, match="no RAPL"):
+        power.Rapl()
+    for zone, name in (("intel-rapl:0", "package-0"), ("intel-rapl:0:0", "core"), ("intel-rapl:0:1", "dram")):
+        (tmp_path / zone).mkdir()
+        for file, text in (("name", name), ("energy_uj", "900"), ("max_energy_range_uj", "1000")):
+            (tmp_path / zone / file).write_text(text + "\n")
+    counters = power.Rapl()
+    (tmp_path / "intel-rapl:0" / "energy_uj").write_text("950\n")
+    (tmp_path / "intel-rapl:0:1" / "energy_uj").write_text("100\n")  # wrapped: 200 further
+    assert counters.energy_j() == pytest.approx(250e-6)
+
+
+def test_shares_make_a_whole() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1)
+    assert all((FOLDER / f"{name}.py").exists() for name in SHARES)
