@@ -85,7 +85,7 @@ def card(label: str, value: float, unit: str, spread: Mapping[str, float] | None
     text = interval(spread["p10"], spread["p90"], unit) if spread else None
     note = "80 % range, from the 10th to the 90th percentile" if spread else None
     shown = show(value, unit)
-    st.metric(label, shown, text, delta_color="off", delta_arrow="off", help=note, border=True, width=190)
+    st.metric(label, shown, text, delta_color="off", delta_arrow="off", help=note, border=True, width=172)
 
 
 def parts_bar(title: str, parts: Mapping[str, float], total: float, unit: str) -> None:
@@ -102,8 +102,8 @@ def parts_bar(title: str, parts: Mapping[str, float], total: float, unit: str) -
     figure.update_xaxes(visible=False, fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
     listed = "; ".join(f"{name} {label}" for name, label in zip(rows, labels, strict=True))
-    _chart(figure, f"{title} by cause: {listed}; together {show(total, unit)}.")
-    st.table({"part": [*rows, "together"], title.lower(): [*labels, show(total, unit)]}, hide_index=True)
+    _chart(figure, f"{title} by cause: {listed}; in all {show(total, unit)}.")
+    st.table({"part": [*rows, "total"], title.lower(): [*labels, show(total, unit)]}, hide_index=True)
 
 
 def memory_bar(answer: Estimate) -> None:
@@ -132,7 +132,7 @@ def memory_bar(answer: Estimate) -> None:
     listed = "; ".join(f"{name} {label}" for name, label in zip(rows, labels, strict=True))
     used = show(outcome.memory_used, "B")
     _chart(figure, f"Memory of a device: {used} of {show(capacity, 'B')}: {listed}.")
-    st.table({"part": [*rows, "together", "capacity"], "memory": [*labels, used, show(capacity, "B")]}, hide_index=True)
+    st.table({"part": [*rows, "total", "capacity"], "memory": [*labels, used, show(capacity, "B")]}, hide_index=True)
 
 
 def _largest_first(parts: Mapping[str, float]) -> dict[str, float]:
@@ -141,6 +141,7 @@ def _largest_first(parts: Mapping[str, float]) -> dict[str, float]:
 
 
 def _chart(figure: go.Figure, alt: str) -> None:
+    figure.update_layout(colorway=st.get_option("theme.chartCategoricalColors"))
     st.plotly_chart(figure, config={"displayModeBar": False}, alt=alt)
 
 

@@ -11,6 +11,8 @@ from costmodel.program import Program
 from costmodel.workloads import serve, train, train_memory, train_program
 
 TRAINING = ("train", "finetune")
+# A replica with room for one or two requests technically fits, and wastes nearly all of the device.
+ENOUGH_SEQUENCES = 8.0
 
 
 def lay_out(job: Job, kind: str) -> Layout:
@@ -28,7 +30,7 @@ def lay_out(job: Job, kind: str) -> Layout:
                 programs[key] = train_program.sharded(candidate)
             parts = train_memory.memory(candidate, programs[key])
             return sum(parts.values()) <= candidate.hardware.memory
-        return serve.most_sequences(candidate) >= 1
+        return serve.most_sequences(candidate) >= ENOUGH_SEQUENCES
 
     return choose(job, fits, training)
 

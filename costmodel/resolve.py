@@ -11,7 +11,8 @@ from costmodel.catalog import CatalogError, economics, embodied, formats, grids,
 from costmodel.costs.energy import host_power_per_device
 from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
 from costmodel.scenario import DeviceSpec, ModelShape, Scenario
-from costmodel.units import DAY, HOUR, MONTH, YEAR
+from costmodel.units import HOUR, MONTH, YEAR
+from costmodel.workloads.formulas import mean_time_between_failures
 
 USER = "stated in the scenario"
 RULE = "costmodel-prior"
@@ -29,6 +30,10 @@ class Resolved:
     compute: str
     assumptions: Assumptions
     warnings: tuple[str, ...]
+
+
+class ResolveError(ValueError):
+    """A scenario whose parts do not fit the model or device that it names; the message says what to write."""
 
 
 class _Book:
@@ -70,6 +75,7 @@ def resolve(scenario: Scenario) -> Resolved:
     _work(book, scenario)
     _layout(book, scenario)
     _costs(book, scenario, device)
+    _check(book, model)
     book.found |= profile.constants(scenario.profile or "prior", compute)
     if scenario.engine.host_time is not None:
         book.set("profile.framework.host_time_per_step", scenario.engine.host_time, "given", USER)
@@ -101,6 +107,22 @@ def _model(book: _Book, scenario: Scenario) -> str:
             )
         book.set(f"model.{field}", shape[field], status, source)
     return name
+
+
+def _check(book: _Book, model: str) -> None:
+    """The stated layout and sequence against the model's shape."""
+    value = {path: assumption.value for path, assumption in book.found.items()}
+    tp, heads = value["parallelism.tp"], value["model.heads"]
+    if tp is not None and heads % tp:
+        raise ResolveError(f"parallelism.tp: {tp:g} does not divide the {heads:g} heads of {model}; write a divisor")
+    stages, layers = (value["parallelism.pp"] or 1) * (value["parallelism.vp"] or 1), value["model.layers"]
+    if stages > layers:
+        raise ResolveError(
+            f"parallelism.pp: {stages:g} stages are more than the {layers:g} layers of {model}; write less"
+        )
+    sequence, longest = value["workload.sequence"], value["model.max_sequence"]
+    if sequence is not None and sequence > longest:
+        book.warnings.append(f"sequence {sequence:g} is longer than the {longest:g} that {model} was made for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +161,7 @@ def _device(spec: str | DeviceSpec) -> _Device:
         "link_bandwidth": row.link_bandwidth or row.pcie_bandwidth,
         "scale_up_domain": row.scale_up_domain,
         "network_bandwidth": node.network_bandwidth if node else None,
+        "node_devices": node.devices if node else None,
     }
     if node and node.system_power_max:
         numbers["host_power"] = host_power_per_device(node.system_power_max, node.devices, row.tdp)
@@ -315,8 +338,11 @@ def _capital(book: _Book, said: Any, device: _Device, own: bool) -> None:
     book.given_or(
         "costs.hardware_life", said.hardware_life, life.mid * YEAR, life.source, life.low * YEAR, life.high * YEAR
     )
-    overhead = economics.value("epoch_server_cost_overhead")
-    book.set("costs.server_overhead", overhead.mid, "catalog", overhead.source, overhead.low, overhead.high)
+    if bought is not None and bought.pricing == "purchase-system":
+        book.set("costs.server_overhead", 1.0, "catalog", bought.source, note="the price is that of a whole system")
+    else:
+        overhead = economics.value("epoch_server_cost_overhead")
+        book.set("costs.server_overhead", overhead.mid, "catalog", overhead.source, overhead.low, overhead.high)
     book.set("costs.hosting", 0.10 / HOUR, "default", RULE, 0.05 / HOUR, 0.20 / HOUR, "space and operations per device")
 
 
@@ -332,7 +358,7 @@ def _surroundings(book: _Book, said: Any, device: _Device) -> None:
         status = "given" if said.grid else "catalog"
         book.set("costs.grid", grid.value, status, grid.source, grid.low, grid.high, f"{grid.name}, {grid.year}")
     made = embodied.embodied(device.id) if device.id else embodied.by_power(device.numbers["tdp"] or 0.0)
-    host = embodied.host_share(int(device.numbers["scale_up_domain"] or 8))
+    host = embodied.host_share(int(device.numbers.get("node_devices") or 8))
     book.set(
         "costs.embodied",
         made.value + host.value,
@@ -376,14 +402,13 @@ def _staff(book: _Book, said: Any, kind: str) -> None:
     book.set("costs.rate", rate, status, source, low, high, note)
     hours = economics.staff_preset("industry")
     book.set("costs.working_share", hours.working_share, "catalog", hours.source, note="paid working time")
-    mtbf = 54 * DAY * 16384 / 419
+    failures = economics.value("failures:per_device_hour")
     book.set(
         "costs.device_mtbf",
-        mtbf,
+        mean_time_between_failures(failures.mid),
         "catalog",
-        "llama3-2024",
-        mtbf / 3,
-        mtbf * 3,
-        "419 stops of 16,384 devices in 54 days",
+        failures.source,
+        mean_time_between_failures(failures.high),
+        mean_time_between_failures(failures.low),
     )
     book.set("costs.restart", 600.0, "default", RULE, 180.0, 1800.0, "restart and reload")

@@ -3,7 +3,9 @@
 import base64
 import itertools
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -37,11 +39,12 @@ def until(found, what):
 
 @contextmanager
 def started(*command):
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
     try:
         yield process
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # with what it started itself
         process.wait(20)
 
 
@@ -90,7 +93,7 @@ def app():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with started(sys.executable, "-m", "costmodel.cli.main", "app", "--headless", f"--port={port}"):
+    with started(sys.executable, "-m", "costmodel", "app", "--headless", f"--port={port}"):
         until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"), "the app")
         yield f"http://127.0.0.1:{port}/"
 

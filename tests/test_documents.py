@@ -10,7 +10,7 @@ import sympy
 from costmodel import documents, readings
 from costmodel.documents import corrected, literal, worked
 from costmodel.formula import load_all
-from costmodel.scenario import Scenario, Serving, Training
+from costmodel.scenario import Inference, Scenario, Training
 
 REGISTRY = load_all()
 EXAMPLES = {e.id: e for e in documents.examples()}
@@ -249,12 +249,13 @@ def test_levers_have_a_question_or_a_reason(lever):
 
 @pytest.mark.parametrize("lever", [le for le in documents.LEVERS if le.what_if], ids=lambda lever: lever.name)
 def test_what_ifs_ask_for_fields_that_a_scenario_has(lever):
-    program, command, scenario, option, axis = shlex.split(lever.what_if)
-    assert (program, command, option) == ("costmodel", "sweep", "--over")
+    program, command, scenario, *options = shlex.split(lever.what_if)
+    assert (program, command) == ("costmodel", "sweep")
     assert scenario in ("examples/llama-3.1-8b.yaml", "examples/llama-3.1-70b-serve.yaml")
-    path, values = axis.split("=")
-    assert len(values.split(",")) >= 3
-    assert has_field(path.split("."), Serving if "serve" in scenario else Training)
+    for option, setting in zip(options[::2], options[1::2], strict=True):
+        path, values = setting.split("=")
+        assert len(values.split(",")) >= {"--set": 1, "--over": 3}[option]
+        assert has_field(path.split("."), Inference if "serve" in scenario else Training), path
 
 
 def has_field(path, workload):

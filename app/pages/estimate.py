@@ -14,7 +14,6 @@ from costmodel.loading import to_yaml
 from costmodel.report.catalog import listing
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS, sentence
 
-KINDS = {"train": "Train", "finetune": "Fine-tune", "serve": "Serve", "infer": "Batch inference"}
 # Fields of a workload that the page offers: label and an example; what is left blank, the library fills in.
 WORK = {
     "tokens": ("Tokens", "20 per parameter"),
@@ -23,6 +22,7 @@ WORK = {
     "input_tokens": ("Input tokens", "1024"),
     "output_tokens": ("Output tokens", "256"),
 }
+# The kinds of workload, and which of those fields each has.
 FIELDS = {
     "train": ("tokens", "sequence"),
     "finetune": ("tokens", "sequence"),
@@ -35,9 +35,7 @@ AUTOMATIC = "automatic"
 def inputs() -> dict[str, Any]:
     """The scenario that the visitor describes; the address of the page carries it."""
     models, devices = sorted(model.id for model in dense_decoders()), listing("hardware")
-    kind = st.radio(
-        "Workload", list(KINDS), format_func=KINDS.__getitem__, key="workload", bind="query-params", horizontal=True
-    )
+    kind = st.radio("Workload", list(FIELDS), key="workload", bind="query-params", horizontal=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", models, models.index("llama-3.1-8b"), key="model", bind="query-params", width=230)
         hardware = st.selectbox(

@@ -35,4 +35,5 @@ def command(name: str | None) -> None:
     click.echo("\n".join(f"  {line}" for line in text(found)))
     click.echo("\nArguments: " + ", ".join(f"{n} [{u}]" for n, u in found.arguments.items()))
     click.echo(f"LaTeX:     {latex(found)}")
-    click.echo(f"Source:    {bibliography.entry(found.source)}")
+    entry = bibliography.entry(found.source)
+    click.echo(f"Source:    {entry.authors} {entry.year}. {entry.title}. {entry.where}")

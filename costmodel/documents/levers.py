@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 TRAIN = "examples/llama-3.1-8b.yaml"
 SERVE = "examples/llama-3.1-70b-serve.yaml"
+# A finite batch of requests makes the cost of a request comparable; a service costs its devices, used or not.
+BATCH = f"{SERVE} --set workload.kind=infer --set parallelism.tp=4"
 _ALL = ("document-0", "document-1", "document-2", "document-3", "document-4")
 
 
@@ -85,7 +87,7 @@ LEVERS: tuple[Lever, ...] = (
         "quantisation",
         ("document-0", "document-1", "document-2", "document-3"),
         "bytes of weights and cache; rate where the device has the format",
-        f"costmodel sweep {SERVE} --over precision.weights=bf16,fp8,int4",
+        f"costmodel sweep {BATCH} --over precision.weights=bf16,fp8,int4",
         "The loss of quality is not modelled yet.",
     ),
     Lever(
@@ -132,7 +134,7 @@ LEVERS: tuple[Lever, ...] = (
         "application",
         _ALL,
         "traffic, length of requests, model family",
-        f"costmodel sweep {SERVE} --over workload.input_tokens=256,1024,8192",
+        f"costmodel sweep {BATCH} --over workload.input_tokens=256,1024,8192",
         "Vision, speech and recommendation models and limits on latency come in later releases.",
     ),
 )

@@ -32,7 +32,7 @@ def report() -> str:
     lines += ["", "", "What they propose to save cost, and how to ask what it saves", "=" * WIDTH]
     for lever in LEVERS:
         lines += ["", *_lever(lever)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _entry(entry: Entry, known: dict[str, Formula]) -> Iterator[str]:
@@ -85,7 +85,8 @@ def _figure(value: float) -> str:
 def _lever(lever: Lever) -> Iterator[str]:
     yield from _paragraph(f"{lever.name} ({', '.join(map(_short, lever.documents))}): {lever.changes}", 0)
     if lever.what_if:
-        yield f"  $ {lever.what_if}"
+        parts = wrap(lever.what_if, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        yield "  $ " + " \\\n      ".join(parts)
     if lever.missing:
         yield from _paragraph(lever.missing)
 

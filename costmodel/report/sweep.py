@@ -15,5 +15,9 @@ def as_text(found: Mapping[str, Any], axes: Sequence[str]) -> str:
     rows = [[*axes, *LABELS.values()]]
     for i, fits in enumerate(found["feasible"]):
         shown = (show(float(found[f"totals.{name}"][i]), UNITS[name]) if fits else "does not fit" for name in LABELS)
-        rows.append([*(str(found[axis][i]) for axis in axes), *shown])
+        rows.append([*(_axis(found[axis][i]) for axis in axes), *shown])
     return aligned(rows)
+
+
+def _axis(value: Any) -> str:
+    return str(value) if isinstance(value, str) else show(float(value), "1")

@@ -2,7 +2,7 @@
 
 from costmodel import ops
 from costmodel.formula import formula
-from costmodel.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Fraction, PerSecond, Seconds
+from costmodel.units import HOUR, Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Fraction, PerSecond, Seconds
 
 
 @formula(r"D", source="hoffmann-2022")
@@ -126,6 +126,12 @@ def calibrated_time(duration: Seconds, factor: Count) -> Seconds:
 def checkpoint_write_time(checkpoint: Bytes, bandwidth: BytesPerSecond) -> Seconds:
     """Time to write one checkpoint."""
     return checkpoint / bandwidth
+
+
+@formula(r"\theta_1", source="definition")
+def mean_time_between_failures(failures_per_hour: Count, hour: Seconds = HOUR) -> Seconds:
+    """Mean time between failures of one device that fails so often per hour of running."""
+    return hour / failures_per_hour
 
 
 @formula(r"\theta", source="daly-2006")
