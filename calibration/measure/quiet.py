@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-TOLERANCE = 1.35  # slower than the best so far by more than this: busy
+TOLERANCE = 1.2  # slower than the best so far by more than this: busy
 FORGET = 1.01  # the best fades by this with every reading: clocks that fell for good are no other process
 TRIES = 3  # the best of so many calls is one reading
 PAUSE_S = 0.05
