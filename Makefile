@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: estimate test lint type app bench clean
+.PHONY: estimate test browser lint type app bench clean
 
 $(VENV)/installed: pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "costmodel needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
@@ -20,7 +20,10 @@ estimate: $(VENV)/installed
 	$(BIN)/costmodel estimate examples/llama-3.1-8b.yaml
 
 test: $(VENV)/developer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+browser: $(VENV)/developer
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/developer
 	$(BIN)/ruff check .

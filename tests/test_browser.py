@@ -119,7 +119,7 @@ def test_a_scenario_in_the_address_is_answered_and_a_change_returns_to_the_addre
     until(lambda: "Training llama-3.1-8b on 128 × h100-sxm takes" in page.text(), "the answer")
     idle = "!!document.querySelector('[data-test-script-state=notRunning] .js-plotly-plot')"
     until(lambda: page.value(idle), "the finished page")
-    # Focus is lost when the page draws the input once more; so typing starts when it holds.
+    # Typed text can be lost while the page still settles; so typing starts when the focus holds.
     field = "document.querySelector('input[aria-label=\"Tokens\"]')"
     until(lambda: page.value(f"{field}.focus(); {field} === document.activeElement"), "the focus")
     page.do("Input.insertText", text="1 T")

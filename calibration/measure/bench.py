@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import Any
 
 from . import matmul, power, timing
 from .device import Device
 from .environment import clock_hz
-from .quiet import Probe
+from .quiet import Probe, waited_s
 from .record import Point, Record
 
 REFERENCE_N, REFERENCE_GPU_N, PROBE_N = 1024, 4096, 512  # sizes of square products
 REFERENCE_S = 0.3
 LEAST = 0.2  # share of a point's time that is used even if its median is known sooner
 ATTEMPTS = 3  # at a point during which the machine was busy
-WAIT_S = 1.0  # for a busy machine, before each attempt
 
 
 class Bench:
@@ -40,21 +38,20 @@ class Bench:
         """The measured fields of a record, flagged noisy if no attempt before `until` found the machine quiet."""
         how, sample = timing.sampler(run, point)
         for _ in range(ATTEMPTS):
-            fields = self._attempt(sample, limit_s, max(point.at_least_s, LEAST * limit_s), until)
+            fields = self._attempt(sample, limit_s, max(point.at_least_s, LEAST * limit_s))
             if "noisy" not in fields or time.perf_counter() > until:
                 break
         return fields | {"timing": how}
 
-    def _attempt(self, sample: timing.Sample, limit_s: float, at_least_s: float, until: float) -> Record:
-        spare_s = max(0.0, until - time.perf_counter())
-        quiet = self.probe is None or self.probe.wait(min(WAIT_S, 0.2 * spare_s))
-        timed = timing.measure(sample, limit_s, self.target, at_least_s, self.meter)
-        quiet = quiet and not timed.noisy and not (self.probe and self.probe.busy())
-        return asdict(timed) | ({} if quiet else {"noisy": True})
+    def _attempt(self, sample: timing.Sample, limit_s: float, at_least_s: float) -> Record:
+        timed = timing.measure(sample, limit_s, self.target, at_least_s, self.meter, waited_s)
+        fields = {"time_s": timed.time_s, "spread_s": timed.spread_s, "repeats": timed.repeats, "watts": timed.watts}
+        busy = timed.noisy or (self.probe is not None and self.probe.busy())
+        return fields | ({"noisy": True} if busy else {})
 
     def time_reference(self, environment: str) -> Record:
         """A record of the reference product: clocks and other users of the machine show in its course."""
-        fields = self._attempt(self.sample, REFERENCE_S, 0.0, time.perf_counter() + 5 * WAIT_S)
+        fields = self._attempt(self.sample, REFERENCE_S, 0.0)
         self.rate = max(self.rate, self.reference.flops / fields["time_s"])
         if "noisy" not in fields:
             self.quiet_times.append(fields["time_s"])

@@ -126,7 +126,7 @@ def find(backend: str | None, name: str | None) -> Device:
         raise Unavailable("torch is not installed; install it or use --backend numpy")
     backend = backend or ("torch" if installed else "numpy")
     if name == "cuda" and backend == "numpy":
-        raise Unavailable("the numpy backend runs on the CPU only; use --backend torch (installed) or --device cpu")
+        raise Unavailable("the numpy backend runs on the CPU only; use --backend torch or --device cpu")
     if backend == "torch":
         import torch
 

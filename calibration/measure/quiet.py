@@ -1,21 +1,33 @@
-"""Is the machine ours? A small product, timed before and after each point, tells when something else runs.
-
-Spread alone does not: another process that takes half of the cores for seconds slows every repeat alike.
-"""
+"""Is the machine ours? Two signs that something else runs: our threads wait for a core, a known call is slow."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+TASKS = Path("/proc/self/task")
 TOLERANCE = 1.2  # slower than the best so far by more than this: busy
-FORGET = 1.01  # the best fades by this with every reading: clocks that fell for good are no other process
-TRIES = 3  # the best of so many calls is one reading
-PAUSE_S = 0.05
+FORGET = 1.01  # the best fades by this with every reading: clocks that fell for good are no other user
+TRIES = 5  # the best of so many calls is one reading
+
+
+def waited_s() -> float:
+    """Seconds that the threads of this process have waited for a core so far; 0 where the system does not say."""
+    total = 0
+    try:
+        for task in TASKS.iterdir():
+            total += int((task / "schedstat").read_text().split()[1])
+    except (OSError, IndexError, ValueError):  # no such file, or a thread that ends just now
+        return 0.0
+    return total * 1e-9
 
 
 class Probe:
-    """Compares a call with the best that it has been of late."""
+    """Compares a call with the best that it has been of late.
+
+    This shows what no spread does: a neighbour outside this virtual machine slows every repeat alike.
+    """
 
     def __init__(self, call: Callable[[], object]) -> None:
         self.call = call
@@ -32,12 +44,3 @@ class Probe:
             times.append(time.perf_counter() - began)
         self.best = min(FORGET * self.best, *times)
         return min(times) > TOLERANCE * self.best
-
-    def wait(self, limit_s: float) -> bool:
-        """Wait until the machine is quiet; False if it was not within the limit."""
-        until = time.perf_counter() + limit_s
-        while self.busy():
-            if time.perf_counter() > until:
-                return False
-            time.sleep(PAUSE_S)
-        return True

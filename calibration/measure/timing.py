@@ -14,6 +14,7 @@ WINDOW_S = 1e-3  # calls shorter than this are repeated within one sample: the c
 REPEATS = 7  # fewest samples, unless the time limit allows only SLOW_REPEATS
 SLOW_REPEATS = 3
 NOISY = 0.25  # interquartile range over median beyond which something else used the machine
+WAITING = 0.02  # share of a sample that threads may have waited for a core
 CAPTURED = 16  # calls in one CUDA graph
 METER_S = 0.25  # shortest window over which an energy counter is trusted
 
@@ -24,17 +25,21 @@ Sample = Callable[[int], float]  # seconds that so many calls take
 
 @dataclass(frozen=True)
 class Timing:
-    """Median and interquartile range over the repeats [s]; mean power [W] where a counter was read."""
+    """Median and interquartile range over the repeats [s]; mean power [W] where a counter was read.
+
+    `disturbed`: so many samples had to wait for a core that no more than a few were left without them.
+    """
 
     time_s: float
     spread_s: float
     repeats: int
     watts: float | None
+    disturbed: bool
 
     @property
     def noisy(self) -> bool:
-        """Whether the repeats differ so much that something else must have run."""
-        return self.spread_s > NOISY * self.time_s
+        """Whether something else must have run."""
+        return self.disturbed or self.spread_s > NOISY * self.time_s
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:
@@ -51,29 +56,48 @@ def measure(
     target: float,
     at_least_s: float = 0.0,
     meter: Callable[[], float | None] = lambda: None,
+    waited: Callable[[], float] = lambda: 0.0,
 ) -> Timing:
     """Time a call by samples of equally many calls.
 
     Stops once the interquartile range over the root of the number of samples (about the standard error of the
-    median) is below `target` of the median, or after `limit_s`; never before `at_least_s`. `meter` reads joules.
+    median) is below `target` of the median, or after `limit_s`; never before `at_least_s`. `meter` reads joules;
+    samples during which `waited`, the seconds that threads waited for a core, went up are left out.
     """
+    calls = _batch(sample)
+    clean, every = list[float](), list[float]()  # sorted
+    joules, began = meter(), time.perf_counter()
+    while True:
+        before = waited()
+        seconds = sample(calls)
+        insort(every, seconds / calls)
+        if waited() - before <= WAITING * seconds:
+            insort(clean, seconds / calls)
+        elapsed = time.perf_counter() - began
+        if elapsed < at_least_s or len(every) < SLOW_REPEATS:
+            continue
+        known = len(clean) >= REPEATS and _spread(clean) <= target * quantile(clean, 0.5) * len(clean) ** 0.5
+        if known or elapsed >= limit_s:
+            break
+    spent = meter()
+    watts = (spent - joules) / elapsed if spent is not None and joules is not None and elapsed >= METER_S else None
+    disturbed = len(clean) < SLOW_REPEATS
+    times = every if disturbed else clean
+    return Timing(quantile(times, 0.5), _spread(times), len(times), watts, disturbed)
+
+
+def _batch(sample: Sample) -> int:
+    """After warm-up, how many calls fill one sample."""
     sample(1)  # code paths, page faults, compilation
     calls = max(1, min(10_000, round(WINDOW_S / max(sample(1), 1e-9))))
     if calls > 1:
         sample(calls)  # warm caches; now the estimate of one call is a warm one too
         calls = max(1, min(10_000, round(WINDOW_S * calls / max(sample(calls), 1e-9))))
-    times: list[float] = []
-    joules, began = meter(), time.perf_counter()
-    while True:
-        insort(times, sample(calls) / calls)
-        elapsed = time.perf_counter() - began
-        median, spread = quantile(times, 0.5), quantile(times, 0.75) - quantile(times, 0.25)
-        known = len(times) >= REPEATS and spread <= target * median * len(times) ** 0.5
-        if elapsed >= at_least_s and (known or (elapsed >= limit_s and len(times) >= SLOW_REPEATS)):
-            break
-    spent = meter()
-    watts = (spent - joules) / elapsed if spent is not None and joules is not None and elapsed >= METER_S else None
-    return Timing(median, spread, len(times), watts)
+    return calls
+
+
+def _spread(ordered: Sequence[float]) -> float:
+    return quantile(ordered, 0.75) - quantile(ordered, 0.25)
 
 
 def sampler(run: Any, point: Point) -> tuple[str, Sample]:

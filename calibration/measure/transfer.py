@@ -96,6 +96,9 @@ class File:
         while self.file.read(len(self.chunk)):
             pass
 
+    def __del__(self) -> None:
+        self.file.close()
+
     def sample(self, calls: int) -> float:
         """Seconds of so many passes; dropping the file from the page cache does not count."""
         spent = 0.0

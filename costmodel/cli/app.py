@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from importlib.util import find_spec
 
@@ -12,7 +12,7 @@ import click
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port on this machine.")
 @click.option("--headless", is_flag=True, help="Do not open a browser.")
-def command(port: int, headless: bool) -> int:
+def command(port: int, headless: bool) -> None:
     """Start the web app on this machine; it ends with the terminal.
 
     \b
@@ -29,10 +29,5 @@ def command(port: int, headless: bool) -> int:
         raise click.UsageError("the app is not installed; install costmodel with pip")
     arguments = ["--server.address=127.0.0.1", f"--server.port={port}", "--browser.gatherUsageStats=false"]
     arguments += ["--server.headless=true"] if headless else []
-    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", str(folder / "main.py"), *arguments])
-    try:
-        return process.wait()
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(10)
+    # Streamlit takes this process's place, so that whatever ends the one ends the other.
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(folder / "main.py"), *arguments])
