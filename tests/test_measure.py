@@ -244,21 +244,23 @@ def test_this_process_knows_how_long_it_waited(monkeypatch: pytest.MonkeyPatch, 
     assert quiet.waited_s() == 0.0
 
 
-def test_probe_tells_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, cost = 0.0, 1.0
+def test_the_last_undisturbed_record_counts() -> None:
+    def made(m: int, time_s: float, **fields: object) -> record.Record:
+        return Point("matmul", {"m": m}, "fp32", NUMPY).record("e", time_s=time_s, **fields)
 
-    def call() -> None:
-        nonlocal now
-        now += cost
-
-    monkeypatch.setattr(quiet.time, "perf_counter", lambda: now)
-    probe = quiet.Probe(call)
-    assert not probe.busy()
-    cost = 2.0
-    assert probe.busy()
-    assert any(not probe.busy() for _ in range(100))  # slow for good: no longer called busy
-    cost = 1.0
-    assert not probe.busy()
+    records = [
+        made(1, 10.0, probe_s=1.0),
+        made(1, 20.0, probe_s=1.3),  # slower than usual
+        made(2, 30.0, probe_s=1.0, noisy=True),
+        made(2, 40.0, probe_s=2.0),
+        made(3, 50.0, probe_s=1.1),
+        made(3, 60.0, probe_s=1.1),
+        made(4, 70.0, reference=True, probe_s=1.0),
+        Point("matmul", {"m": 5}, "fp32", NUMPY).record("e", skipped="too slow"),
+        made(6, 80.0),  # on a GPU there is no probe
+    ]
+    chosen = quiet.settled(records).values()
+    assert [(r["time_s"], ok) for r, ok in chosen] == [(10.0, True), (40.0, False), (60.0, True), (80.0, True)]
 
 
 def test_matmul_counts() -> None:
@@ -380,7 +382,7 @@ def test_a_run_skips_what_does_not_fit_or_fails_and_goes_on(
     for name, value in {"REFERENCE_N": 64, "PROBE_N": 64, "REFERENCE_S": 0.01}.items():
         monkeypatch.setattr(bench, name, value)
     written: list[record.Record] = []
-    run = collect.Run(small, Effort("tiny", 0, 4.0, 0.5), "e", written.append, set(), timing.time.perf_counter())
+    run = collect.Run(small, Effort("tiny", 0, 4.0, 0.5), "e", written.append, [], timing.time.perf_counter())
     run.collect(["memory", "launch"])
     skipped = {r["kind"]: r["skipped"] for r in written if "skipped" in r}
     assert skipped["bandwidth"] == "needs 0.27 GB, 0.001 GB may be used"

@@ -66,18 +66,17 @@ def pinned(threads: int, device: Device) -> Any:
     return threadpool_limits(threads)
 
 
-def opened(resume: Path | None, environment: Record) -> tuple[BinaryIO, set[str]]:
-    """Where records go, and the keys of those that are there already.
+def opened(resume: Path | None, environment: Record) -> tuple[BinaryIO, list[Record]]:
+    """Where records go, and those that are there already.
 
     A file that is resumed loses a last line that was cut short. Raises BadFile if it is none of the collector's
     or was measured on another machine or with other versions.
     """
-    from .collect import mark
     from .environment import differences
     from .record import BadFile, read
 
     if resume is None:
-        return sys.stdout.buffer, set()
+        return sys.stdout.buffer, []
     try:
         there = read(resume)
         text = resume.read_bytes()
@@ -87,12 +86,10 @@ def opened(resume: Path | None, environment: Record) -> tuple[BinaryIO, set[str]
         if record["kind"] == "environment" and record["id"] != environment["id"]:
             changed = ", ".join(differences(record, environment)) or "id"
             raise BadFile(f"{resume}: measured under another environment ({changed}); begin a new file")
-    kept = (r for r in there if r["kind"] != "environment" and not r.get("reference") and not r.get("noisy"))
-    done = {mark(record) for record in kept}
     target = resume.open("r+b")
     target.truncate(text.rfind(b"\n") + 1)
     target.seek(0, os.SEEK_END)
-    return target, done | ({"environment"} if there else set())
+    return target, there
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -109,7 +106,7 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         device = find(chosen.backend, chosen.device)
         environment = describe(device, chosen.threads, effort)
-        target, done = opened(chosen.resume, environment)
+        target, there = opened(chosen.resume, environment)
     except (Unavailable, BadFile) as problem:
         print(f"measure: {problem}", file=sys.stderr)
         return 2
@@ -118,14 +115,14 @@ def run(chosen: argparse.Namespace) -> int:
         target.write(line(record).encode())
         target.flush()
 
-    collection = Run(device, effort, environment["id"], write, done, began)
+    collection = Run(device, effort, environment["id"], write, there, began)
     try:
         with pinned(chosen.threads, device):
-            if "environment" not in done:
+            if not there:
                 write(environment)
             collection.collect(chosen.only)
     except KeyboardInterrupt:
-        collection.progress.say(f"interrupted; {len(collection.quiet)} points are kept")
+        collection.progress.say(f"interrupted; {len(collection.new)} points are kept")
         return 130
     return 0
 

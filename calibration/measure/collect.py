@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -12,8 +12,10 @@ from .bench import Bench
 from .device import Device
 from .effort import SHARES, Effort
 from .progress import Progress
+from .quiet import settled
 from .record import Point, Record, key
 
+AGAIN = 0.1  # share of the time kept for points during which the machine was busy
 POINT_S = 3.0  # most time for one point that is not slow itself
 SHORTEST_S = 0.02  # least
 BUSY = 0.1  # share of noisy points from which the machine is called busy
@@ -22,7 +24,7 @@ SLOWEST_BYTES_PER_S = 5e9  # assumed when guessing how long a point takes
 
 
 class Run:
-    """One collection. `write` takes each record; `done` holds the marks of records that are there already.
+    """One collection. `write` takes each record; `there` are those that an earlier run left.
 
     `began` is when the clock of the effort started to run, by time.perf_counter.
     """
@@ -33,37 +35,50 @@ class Run:
         effort: Effort,
         environment: str,
         write: Callable[[Record], None],
-        done: set[str],
+        there: Iterable[Record],
         began: float,
-        progress: Progress | None = None,
     ) -> None:
-        self.device, self.effort, self.environment, self.write = device, effort, environment, write
-        self.done, self.began, self.progress = done, began, progress or Progress()
-        self.quiet: dict[str, bool] = {}  # what was measured: whether the machine was quiet meanwhile
+        self.device, self.effort, self.environment, self.began = device, effort, environment, began
+        self._write, self.records, self.progress = write, list(there), Progress()
+        self.new: set[str] = set()  # keys of the points measured in this run
 
     def collect(self, phenomena: Iterable[str]) -> None:
-        """Measure these phenomena, unused time of one going to the next; noisy points once more if time is left."""
+        """Measure these phenomena, unused time of one going to the next, then once more what was disturbed."""
         chosen = {name: share for name, share in SHARES.items() if name in set(phenomena)}
+        seconds = self.effort.seconds * (1 - AGAIN)
         self.end = self.began + self.effort.seconds * sum(chosen.values())
         self.bench = Bench(self.device, self.effort.target)
         self.write(self.bench.time_reference(self.environment))
-        until, again = self.began, list[tuple[Any, Point]]()
+        until, known, done = self.began, list[tuple[Any, Point]](), self._done()
         for name, share in chosen.items():
-            until += self.effort.seconds * share
+            until += seconds * share
             module = import_module(f".{name}", __package__)
-            points = [p for p in module.points(self.device, self.effort) if key(p.record("")) not in self.done]
-            for number, point in enumerate(points):
-                self.progress.show(name, str(point), self.end - time.perf_counter())
-                self._point(module, point, until, len(points) - number)
-                again += [(module, point)] if self.quiet.get(key(point.record(""))) is False else []
-            _close(module)
+            points = [(module, p) for p in module.points(self.device, self.effort) if key(p.record("")) not in done]
+            known += points
+            self._measure(name, points, until)
             self.write(self.bench.time_reference(self.environment))
-        for number, (module, point) in enumerate(again):
-            if time.perf_counter() < self.end:
-                self.progress.show("noisy points again", str(point), self.end - time.perf_counter())
-                self._point(module, point, self.end, len(again) - number)
-                _close(module)
+        disturbed = [(m, p) for m, p in known if key(p.record("")) in self.new - self._done()]
+        self._measure("disturbed points again", disturbed, self.end, last=True)
         self.progress.say(self.summary())
+
+    def write(self, record: Record) -> None:
+        """Keep a record and hand it on."""
+        self.records.append(record)
+        self._write(record)
+
+    def _done(self) -> set[str]:
+        """Keys of the points that were measured on a quiet machine."""
+        return {k for k, (_, quiet) in settled(self.records).items() if quiet}
+
+    def _measure(self, name: str, points: Sequence[tuple[Any, Point]], until: float, last: bool = False) -> None:
+        """Measure points until then, those that come too late with few repeats, or not at all in the last round."""
+        for number, (module, point) in enumerate(points):
+            if last and time.perf_counter() > until:
+                break
+            self.progress.show(name, str(point), self.end - time.perf_counter())
+            self._point(module, point, until, len(points) - number)
+        for module, _ in points[-1:]:
+            getattr(module, "close", lambda: None)()  # a phenomenon that keeps processes ends them
 
     def _point(self, module: Any, point: Point, until: float, waiting: int) -> None:
         """Measure one of so many points that wait until then, or say why not."""
@@ -73,15 +88,13 @@ class Run:
             try:
                 limit = max(SHORTEST_S, min(POINT_S, left / waiting))
                 fields = self.bench.time(module.prepare(point), point, limit, until)
-                self.quiet[key(point.record(""))] = "noisy" not in fields
+                self.new.add(key(point.record("")))
             except Exception as problem:  # a version of a library may lack an operator: say so and go on
                 reason = f"failed: {type(problem).__name__}: {problem}".splitlines()[0][:200]
         record = point.record(self.environment, **({"skipped": reason} if reason else fields))
         self.device.release()
-        if mark(record) not in self.done:
+        if not reason or record not in self.records:
             self.write(record)
-        if reason:
-            self.done.add(mark(record))
 
     def _too_much(self, point: Point, left_s: float) -> str:
         """Why the device cannot hold the point or the effort has no time for it, or nothing."""
@@ -95,22 +108,13 @@ class Run:
 
     def summary(self) -> str:
         """How many points were measured, how far the machine drifted, whether it was busy."""
-        text, times = f"{len(self.quiet)} points measured", self.bench.quiet_times
+        now = {k: quiet for k, (_, quiet) in settled(self.records).items() if k in self.new}
+        times = [r["time_s"] for r in self.records if r.get("reference") and not r.get("noisy")]
+        text, noisy = f"{len(now)} points measured", sum(not quiet for quiet in now.values())
         if times:
             text += f"; reference product {times[-1] / times[0] - 1:+.0%} at the end"
             if max(times) > (1 + DRIFTED) * min(times):
                 text += f", {max(times) / min(times) - 1:.0%} between extremes: clocks or load changed"
-        noisy = sum(not quiet for quiet in self.quiet.values())
-        if noisy > BUSY * len(self.quiet):
+        if noisy > BUSY * len(now):
             text += f"; {noisy} points noisy: the machine is busy, use --resume when it is idle"
         return text
-
-
-def mark(record: Record) -> str:
-    """What need not be written again: a measured point, or a point skipped for the same reason."""
-    return key(record) + str(record.get("skipped", ""))
-
-
-def _close(module: Any) -> None:
-    """Let a phenomenon that keeps processes end them."""
-    getattr(module, "close", lambda: None)()

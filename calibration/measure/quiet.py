@@ -1,14 +1,20 @@
-"""Is the machine ours? Two signs that something else runs: our threads wait for a core, a known call is slow."""
+"""Was the machine ours? Our threads wait for a core when others run here; a known call is slow when others run beside.
+
+The second shows what no spread does: a neighbour outside this virtual machine slows every repeat alike, for minutes.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from .record import Record, key
+from .timing import quantile
+
 TASKS = Path("/proc/self/task")
-TOLERANCE = 1.2  # slower than the best so far by more than this: busy
-FORGET = 1.01  # the best fades by this with every reading: clocks that fell for good are no other user
+USUAL = 0.25  # quantile of the probe's readings that counts as undisturbed: a quarter of the run must have been quiet
+TOLERANCE = 1.2  # slower than usual by more than this: not quiet
 TRIES = 5  # the best of so many calls is one reading
 
 
@@ -23,24 +29,32 @@ def waited_s() -> float:
     return total * 1e-9
 
 
-class Probe:
-    """Compares a call with the best that it has been of late.
+def probe(call: Callable[[], object]) -> float:
+    """Seconds of a known call at its best of a few."""
+    times = []
+    for _ in range(TRIES):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return min(times)
 
-    This shows what no spread does: a neighbour outside this virtual machine slows every repeat alike.
+
+def is_quiet(record: Record, readings: Sequence[float]) -> bool:
+    """Whether a point was measured undisturbed, given the sorted readings of the probe over the run."""
+    slow = "probe_s" in record and record["probe_s"] > TOLERANCE * quantile(readings, USUAL)
+    return not record.get("noisy") and not slow
+
+
+def settled(records: Iterable[Record]) -> dict[str, tuple[Record, bool]]:
+    """For each measured point the record that counts, by key, and whether the machine was quiet for it.
+
+    That is the last quiet one, or the last one where none is.
     """
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        self.call = call
-        self.best = float("inf")
-        call()  # code paths, threads
-        self.busy()
-
-    def busy(self) -> bool:
-        """Whether the call is clearly slower now than it has been."""
-        times = []
-        for _ in range(TRIES):
-            began = time.perf_counter()
-            self.call()
-            times.append(time.perf_counter() - began)
-        self.best = min(FORGET * self.best, *times)
-        return min(times) > TOLERANCE * self.best
+    measured = [r for r in records if "time_s" in r]
+    readings = sorted(r["probe_s"] for r in measured if "probe_s" in r)
+    chosen: dict[str, tuple[Record, bool]] = {}
+    for record in measured:
+        quiet = is_quiet(record, readings)
+        if not record.get("reference") and (quiet or not chosen.get(key(record), (record, False))[1]):
+            chosen[key(record)] = record, quiet
+    return chosen
