@@ -14,12 +14,16 @@ import streamlit as st
 from costmodel import api
 from costmodel.api import Estimate
 from costmodel.catalog import CatalogError
+from costmodel.job import Assumption
 from costmodel.loading import load
 from costmodel.report.quantities import interval, show
 from costmodel.source import ScenarioError
 from costmodel.trace import Node
 
-PATTERNS = ("", "/", ".", "x", "\\", "-", "+", "|")  # beside colour, so that colour is never alone
+PART, WHOLE = "#0072B2", "#E69F00"  # of Okabe and Ito's palette, told apart with every common kind of colour blindness
+CLEAR = 0.05  # a smaller share of the spread is hard to tell from chance in a few hundred draws
+# A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
+ORDER = ("given", "inferred", "default", "fitted", "catalog")
 
 
 def estimate(tree: Mapping[str, Any]) -> Estimate | None:
@@ -37,32 +41,37 @@ def _estimate(scenario: str) -> Estimate:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def working(scenario: str, figure: str, levels: int) -> list[tuple[str, str | None, str]]:
-    """The steps of a figure's working, each with a heading, LaTeX with its numbers, and where it is from."""
+def working(scenario: str, figure: str, levels: int) -> list[tuple[str, str, str]]:
+    """The steps of a figure's working: a heading, LaTeX with its numbers, and where it is from."""
     from costmodel.report import explain
     from costmodel.resolve import resolve
 
     node = explain.working(resolve(load(json.loads(scenario), allow_files=False)), figure)
-    return list(dict.fromkeys(_steps(node, figure.partition(".")[2], levels)))
+    steps: dict[str, tuple[str, str, str]] = {}
+    for heading, formula, origin in _steps(node, figure, levels):
+        steps.setdefault(formula, (heading, formula, origin))  # a step that several figures share stands once
+    return list(steps.values())
 
 
-def _steps(node: Any, name: str, levels: int) -> Iterator[tuple[str, str | None, str]]:
+def _steps(node: Any, heading: str, levels: int) -> Iterator[tuple[str, str, str]]:
     from costmodel.readings import latex, words
+    from costmodel.report.explain import value
 
     if not isinstance(node, Node) or levels == 0 or not node.inputs:
         return
     if node.formula is None:
-        yield words(name), None, "the sum of " + ", ".join(map(words, node.inputs))
+        summands = {words(name): part for name, part in node.inputs.items() if part}
+        lines = [f"\\text{{{name} }} & \\text{{{value(part)}}}" for name, part in summands.items()]
+        table = "\\\\".join([*lines, f"\\hline \\text{{total}} & \\text{{{value(node)}}}"])
+        yield heading, f"\\begin{{array}}{{lr}}{table}\\end{{array}}", "sum"
     else:
-        values = {argument: float(value) for argument, value in node.inputs.items()}
+        values = {argument: float(part) for argument, part in node.inputs.items()}
         symbols, figures = latex(node.formula), latex(node.formula, values)
-        yield (
-            words(name),
-            f"\\begin{{gathered}}{symbols}\\\\{figures}\\end{{gathered}}",
-            f"{node.formula.name} in SI units; {node.formula.source}",
-        )
-    for child_name, child in node.inputs.items():
-        yield from _steps(child, child_name, levels - 1)
+        origin = f"{node.formula.name} in SI units; {node.formula.source}"
+        yield heading, f"\\begin{{gathered}}{symbols}\\\\{figures}\\end{{gathered}}", origin
+    for name, child in node.inputs.items():
+        if child or node.formula:
+            yield from _steps(child, f"{words(name)} of {heading.partition(' of ')[0]}", levels - 1)
 
 
 def plain(text: str) -> str:
@@ -72,81 +81,52 @@ def plain(text: str) -> str:
 
 def command_line(tree: Mapping[str, Any]) -> str:
     """The same scenario as a command."""
-    words = ["costmodel", "estimate"]
-    changes = []
-    for key, value in tree.items():
-        if key == "workload":
-            words += ["--workload", value["kind"]]
-            changes += [f"workload.{name}={said}" for name, said in value.items() if name != "kind"]
-        elif key in ("model", "hardware", "devices"):
-            words += [f"--{key}", str(value)]
-        else:
-            changes.append(f"{key}={value}")
-    return shlex.join([*words, *(word for change in changes for word in ("--set", change))])
+    work = tree["workload"]
+    flags = {name: tree[name] for name in ("model", "hardware", "devices")} | {"workload": work["kind"]}
+    changes = {f"workload.{name}": value for name, value in work.items() if name != "kind"}
+    changes |= {name: value for name, value in tree.items() if name not in flags}
+    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    words += [word for name, value in changes.items() for word in ("--set", f"{name}={value}")]
+    return shlex.join(["costmodel", "estimate", *words])
 
 
-def card(label: str, value: float, unit: str, spread: Mapping[str, float] | None) -> None:
-    """A figure with its 80 % range."""
-    spread = spread if spread and spread["p10"] < spread["p90"] else None
-    text = interval(spread["p10"], spread["p90"], unit) if spread else None
-    note = "80 % range, from the 10th to the 90th percentile" if spread else None
-    shown = show(value, unit)
-    st.metric(label, shown, text, delta_color="off", delta_arrow="off", help=note, border=True, width=172)
-
-
-def parts_bar(title: str, parts: Mapping[str, float], total: float, unit: str) -> None:
-    """The parts of a total as bars, largest first, and the same as a table that adds up."""
-    rows = _largest_first(parts)
-    labels = [show(value, unit) for value in rows.values()]
+def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:
+    """The parts end to end, largest first, and below them what they add up to and what to hold against it."""
+    values = {name: value for name, value in sorted(parts.items(), key=lambda part: -part[1]) if value}
+    measures = ["relative"] * len(values) + ["absolute"] * len(whole)
+    values |= whole
+    shown = {name: show(value, unit) for name, value in values.items()}
     figure = go.Figure(
-        go.Bar(
-            x=list(rows.values()), y=list(rows), orientation="h", text=labels, textposition="outside", cliponaxis=False
+        go.Waterfall(
+            orientation="h",
+            x=list(values.values()),
+            y=[f"{name} <b>{value}</b>" for name, value in shown.items()],
+            measure=measures,
+            increasing_marker_color=PART,
+            totals_marker_color=WHOLE,
+            connector_visible=False,
+            hoverinfo="skip",
         )
     )
-    figure.update_traces(hovertemplate="%{y}: %{text}<extra></extra>")
-    figure.update_layout(height=60 + 34 * len(rows), margin={"l": 0, "r": 90, "t": 8, "b": 8})
+    figure.update_layout(height=16 + 30 * len(values), margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
-    listed = "; ".join(f"{name} {label}" for name, label in zip(rows, labels, strict=True))
-    _chart(figure, f"{title} by cause: {listed}; in all {show(total, unit)}.")
-    st.table({"part": [*rows, "total"], title.lower(): [*labels, show(total, unit)]}, hide_index=True)
-
-
-def memory_bar(answer: Estimate) -> None:
-    """The memory of the fullest device, stacked, against what it has."""
-    outcome = answer.outcome
-    rows, capacity = _largest_first(outcome.memory_parts), outcome.job.hardware.memory
-    figure = go.Figure()
-    for i, (name, value) in enumerate(rows.items()):
-        bar = go.Bar(
-            x=[value], y=[""], name=name, orientation="h", hovertemplate=f"{name}: {show(value, 'B')}<extra></extra>"
-        )
-        figure.add_trace(bar.update(marker_pattern_shape=PATTERNS[i % len(PATTERNS)]))
-    figure.add_vline(x=capacity, line_width=4, line_dash="dash", line_color="#D55E00")
-    figure.update_layout(
-        barmode="stack",
-        height=260,
-        margin={"l": 0, "r": 12, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": -0.45, "traceorder": "normal"},
-    )
-    title = f"memory of a device; dashed: its {show(capacity, 'B')}"
-    figure.update_xaxes(title=title, tickformat="~s", ticksuffix="B", fixedrange=True, rangemode="tozero")
-    figure.update_yaxes(visible=False, fixedrange=True)
-    labels = [show(value, "B") for value in rows.values()]
-    listed = "; ".join(f"{name} {label}" for name, label in zip(rows, labels, strict=True))
-    used = show(outcome.memory_used, "B")
-    _chart(figure, f"Memory of a device: {used} of {show(capacity, 'B')}: {listed}.")
-    st.table({"part": [*rows, "total", "capacity"], "memory": [*labels, used, show(capacity, "B")]}, hide_index=True)
-
-
-def _largest_first(parts: Mapping[str, float]) -> dict[str, float]:
-    """The parts that are not zero."""
-    return {name: value for name, value in sorted(parts.items(), key=lambda part: -part[1]) if value}
-
-
-def _chart(figure: go.Figure, alt: str) -> None:
-    figure.update_layout(colorway=st.get_option("theme.chartCategoricalColors"))
+    colour = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=colour)
+    alt = "; ".join(f"{name} {value}" for name, value in shown.items())
     st.plotly_chart(figure, config={"displayModeBar": False}, alt=alt)
+
+
+def drivers(answer: Estimate, total: str) -> None:
+    """The assumptions that move a total most."""
+    by_path = {a.path: a for a in answer.assumptions}
+    lines = [
+        f"- {share:.0%} `{path}` {plain(_range(by_path[path]))}"
+        for path, share in answer.drivers.get(total, [])
+        if share >= CLEAR
+    ]
+    st.markdown("\n".join(lines) or "Nothing uncertain moves it.")
+    if lines:
+        st.caption("Share of the spread, assumption and its 80 % range. State the first ones to narrow the range.")
 
 
 def assumptions(answer: Estimate) -> None:
@@ -155,12 +135,17 @@ def assumptions(answer: Estimate) -> None:
         {
             "assumption": a.path,
             "value": show(float(a.value), a.unit),
-            "80 % range": "" if a.low is None or a.high is None else interval(a.low, a.high, a.unit),
+            "80 % range": _range(a),
             "status": a.status,
             "source": a.source,
             "note": a.note,
         }
-        for a in answer.assumptions
+        for a in sorted(answer.assumptions, key=lambda a: ORDER.index(a.status))
     ]
     alt = f"{len(rows)} assumptions with value, range, status and source."
     st.dataframe(rows, hide_index=True, alt=alt, height=420)
+
+
+def _range(assumption: Assumption) -> str:
+    low, high = assumption.low, assumption.high
+    return "" if low is None or high is None else interval(low, high, assumption.unit)

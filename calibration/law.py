@@ -7,7 +7,8 @@ records, some are facts of the device, the rest are the constants that a fit fin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ Columns = dict[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One constant of a law: its unit, where a fit starts, its bounds, and the prior's spread (s.d. of its logarithm)."""
+    """One constant of a law: unit, where a fit starts, bounds, and the prior's spread (s.d. of its logarithm)."""
 
     name: str
     unit: str
@@ -31,6 +32,21 @@ class Constant:
     spread: float
 
 
+def roofline(
+    flops: Number,
+    traffic: Number,
+    peak: Number,
+    bandwidth: Number,
+    compute_efficiency: Number,
+    bandwidth_efficiency: Number,
+    launch: Number,
+    **_: Number,
+) -> Number:
+    """The plain roofline that every law must beat: launch, then the longer of computing and moving [s]."""
+    compute, memory = flops / (compute_efficiency * peak), traffic / (bandwidth_efficiency * bandwidth)
+    return launch + np.maximum(compute, memory)
+
+
 @dataclass(frozen=True, slots=True)
 class Law:
     """A law of operators as a fit sees it.
@@ -38,6 +54,11 @@ class Law:
     `group` names the set of constants that a record informs (a key of a profile's laws, such as "matmul:16bit"),
     None for a record that this law does not read. `columns` makes the formula's arguments, all but the constants,
     from records of one group and the facts of their device. `time` is the engine's formula [s].
+
+    For judging it: `cell` names the rows of one device that are fitted together when accuracy is measured (number
+    format, library, …), `size` is what makes a record large (operations, bytes), `naive` the time [s] by the
+    baseline, which takes the same columns and the constants that its arguments name. `measured` is the field of a
+    record that the formula predicts, where it is not the time.
     """
 
     name: str
@@ -45,3 +66,13 @@ class Law:
     group: Callable[[Record], str | None]
     columns: Callable[[Sequence[Record], Facts], Columns]
     time: Callable[..., Number]
+    cell: Callable[[Record], str]
+    size: Callable[[Record], float]
+    naive: Callable[..., Number] = roofline
+    measured: str = "time_s"
+
+    def baseline(self) -> Law:
+        """The law's own baseline as a law, with those constants that it knows."""
+        known = signature(self.naive).parameters
+        constants = tuple(c for c in self.constants if c.name in known)
+        return replace(self, name=f"{self.name}, baseline", constants=constants, time=self.naive)

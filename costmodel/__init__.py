@@ -6,9 +6,9 @@
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["compare", "estimate", "load", "sweep"]
+__all__ = ["compare", "estimate", "load", "sweep", "validate"]
 
-_HOME = {"estimate": "api", "compare": "api", "load": "loading", "sweep": "sweeping"}
+_HOME = {"estimate": "api", "compare": "api", "validate": "api", "load": "loading", "sweep": "sweeping"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 from costmodel import engine
 from costmodel.job import RECOMPUTE, Assumption, Layout, numbers
@@ -12,6 +13,9 @@ from costmodel.loading import load
 from costmodel.outcome import Outcome
 from costmodel.resolve import Resolved, resolve
 from costmodel.scenario import Scenario
+
+if TYPE_CHECKING:
+    from costmodel.validation.summary import Validation
 
 SCHEMA = "costmodel/estimate/1"
 
@@ -22,7 +26,8 @@ class Estimate:
 
     `totals`, `breakdown`, `performance` and `memory_parts` are plain numbers in SI; `ranges` maps a figure's
     name to its 10th, 50th and 90th percentile; `drivers` says which assumptions move a total most;
-    `remedy` is the nearest change that fits, when it does not fit.
+    `changes` is the nearest change that fits, when it does not fit: values by path, None where a path is to be
+    left unsaid; empty if no change of these is known.
     """
 
     resolved: Resolved
@@ -31,7 +36,7 @@ class Estimate:
     warnings: tuple[str, ...]
     ranges: dict[str, dict[str, float]] = field(default_factory=dict)
     drivers: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
-    remedy: str | None = None
+    changes: dict[str, int | str | None] | None = None
 
     @property
     def totals(self) -> dict[str, Any]:
@@ -42,6 +47,13 @@ class Estimate:
     def fits(self) -> bool:
         """Whether the fullest device has room for its part."""
         return bool(self.outcome.feasible)
+
+    @property
+    def remedy(self) -> str | None:
+        """The nearest change that fits, as text to type; None when it fits as it is."""
+        from costmodel.report.text import as_flags
+
+        return None if self.changes is None else as_flags(self.changes)
 
     def __repr__(self) -> str:
         from costmodel.report.text import sentence
@@ -69,16 +81,26 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     Raises ScenarioError for bad input and CatalogError for names that are unknown or ambiguous.
     """
     resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
-    result = engine.complete(numbers(resolved.assumptions), resolved.kind)
+    result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
     answer = Estimate(resolved, result, tuple(_settled(resolved, result)), tuple(_warnings(resolved, result)))
     if not answer.fits:
-        return replace(answer, remedy=_remedy(resolved))
+        return replace(answer, changes=_nearest(resolved))
     if resolved.scenario.ranges:
         from costmodel.ranges import ranges
 
         spread, drivers = ranges(resolved.assumptions, result.job.parallelism, resolved.kind)
         answer = replace(answer, ranges=spread, drivers=drivers)
     return answer
+
+
+def validate(table: str | PathLike[str], kind: str) -> Validation:
+    """Published runs against predictions: each row of a CSV table answered, skipped with a reason, or excluded.
+
+    `table` is a path or "-"; `kind` is training or inference. Raises TableError for a table that cannot be read.
+    """
+    from costmodel.validation import run
+
+    return run.validate(table, kind)
 
 
 def compare(*scenarios: Scenario | Mapping[str, Any] | str) -> list[Estimate]:
@@ -111,8 +133,8 @@ def _warnings(resolved: Resolved, result: Outcome) -> list[str]:
     return found
 
 
-def _remedy(resolved: Resolved) -> str:
-    """The nearest change that makes it fit, as text to type."""
+def _nearest(resolved: Resolved) -> dict[str, int | str | None]:
+    """The nearest change that makes it fit."""
     base = resolved.assumptions
     free = {"parallelism.tp", "parallelism.pp", "parallelism.zero", "parallelism.recompute", "parallelism.micro_batch"}
     stated = [path for path in sorted(free) if base[path].status == "given"]
@@ -126,11 +148,10 @@ def _remedy(resolved: Resolved) -> str:
         if (layout := fits({path: None})) is not None:
             name = path.partition(".")[2]
             value = getattr(layout, name)
-            return f"--set {path}={RECOMPUTE[int(value)] if name == 'recompute' else int(value)}"
+            return {path: RECOMPUTE[int(value)] if name == "recompute" else int(value)}
     devices = base["devices"].value
     for times in (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
         unstated: dict[str, float | None] = dict.fromkeys(stated)
         if fits({"devices": devices * times} | unstated):
-            loosened = "".join(f", without {path}" for path in stated)
-            return f"--set devices={int(devices * times)}{loosened}"
-    return "hardware with more memory per device, or a smaller model"
+            return {"devices": int(devices * times), **dict.fromkeys(stated)}
+    return {}

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from costmodel.job import Job, Layout
 from costmodel.outcome import Outcome
-from costmodel.parallel.layout import choose
+from costmodel.parallel.layout import choose, obstacle, possible
 from costmodel.program import Program
+from costmodel.source import clash
 from costmodel.workloads import serve, train, train_memory, train_program
 
 TRAINING = ("train", "finetune")
@@ -15,12 +16,10 @@ TRAINING = ("train", "finetune")
 ENOUGH_SEQUENCES = 8.0
 
 
-def lay_out(job: Job, kind: str) -> Layout:
-    """The layout of `job`: what it states, and the first that fits for the rest."""
+def lay_out(said: Job, kind: str) -> Layout:
+    """The layout of a job: what it states, and the first that fits for the rest."""
     training = kind in TRAINING
-    if training:
-        job = train_program.fill(job)
-
+    job = train_program.fill(said) if training else said
     programs: dict[tuple[int, int], Program] = {}  # most candidates share one: it depends on these two alone
 
     def fits(candidate: Job) -> object:
@@ -32,7 +31,7 @@ def lay_out(job: Job, kind: str) -> Layout:
             return sum(parts.values()) <= candidate.hardware.memory
         return serve.most_sequences(candidate) >= ENOUGH_SEQUENCES
 
-    return choose(job, fits, training)
+    return choose(job, said, fits, training)
 
 
 def outcome(job: Job, kind: str) -> Outcome:
@@ -42,6 +41,16 @@ def outcome(job: Job, kind: str) -> Outcome:
     return serve.outcome(job, finite=kind == "infer")
 
 
-def complete(job: Job, kind: str) -> Outcome:
-    """Lay out, then estimate: for plain numbers and arrays."""
-    return outcome(replace(job, parallelism=lay_out(job, kind)), kind)
+def settle(said: Job, kind: str) -> Job:
+    """A job in plain numbers with its layout. Raises ScenarioError when no layout of it can exist."""
+    job = replace(said, parallelism=lay_out(said, kind))
+    filled = train_program.fill(job) if kind in TRAINING else job
+    if (found := obstacle(filled, said)) is not None:
+        raise clash(*found)
+    return job
+
+
+def complete(said: Job, kind: str) -> Outcome:
+    """Lay out, then estimate, for plain numbers and arrays; a layout that cannot exist is not feasible."""
+    result = outcome(replace(said, parallelism=lay_out(said, kind)), kind)
+    return replace(result, feasible=result.feasible & possible(result.job, said))

@@ -11,7 +11,7 @@ import numbers
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
     StrictStr,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from costmodel.units import UnitError, count, parse
@@ -65,6 +66,11 @@ class Figure:
         if self.whole and number != math.floor(number):
             raise UnitError(f"must be a whole number, not {_number(value, number)}; write for example {self.example}")
         return int(number) if self.whole else number
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value, in SI."""
+        return self._parse(self.low), self._parse(self.high)
 
     def _parse(self, value: Any) -> float:
         if not self.unit:
@@ -127,11 +133,14 @@ def section(key: str) -> BeforeValidator:
     return BeforeValidator(lambda v: {} if v is None else {key: v} if key and isinstance(v, str) else v)
 
 
-def either(tag: str, message: str) -> Discriminator:
-    """Text is a name; a mapping is the thing itself."""
+def either(tag: str, message: str, **keys: str) -> Discriminator:
+    """Text is a name; a mapping is the thing itself, of another kind (tag) if it has one of `keys`."""
 
     def form(value: Any) -> str | None:
-        return "text" if isinstance(value, str) else tag if isinstance(value, dict | BaseModel) else None
+        if isinstance(value, dict | BaseModel):
+            said = value if isinstance(value, dict) else type(value).model_fields
+            return next((other for name, other in keys.items() if name in said), tag)
+        return "text" if isinstance(value, str) else None
 
     return Discriminator(form, custom_error_type="form", custom_error_message=message)
 
@@ -148,6 +157,12 @@ Batch: TypeAlias = Annotated[int, Figure("1024", "1", "1e9", whole=True)]
 Requests: TypeAlias = Annotated[int, Figure("1000", "1", "1e15", whole=True)]
 Bandwidth: TypeAlias = Annotated[float, Figure("450 GB/s", "1 kB/s", "100 PB/s", "B/s")]
 Power: TypeAlias = Annotated[float, Figure("700 W", "1 mW", "10 MW", "W")]
+
+
+def figure(info: FieldInfo) -> Figure | None:
+    """How the number in a field is written; None for a field that holds no number."""
+    inner = (note for arm in get_args(info.annotation) for note in getattr(arm, "__metadata__", ()))
+    return next((note for note in (*info.metadata, *inner) if isinstance(note, Figure)), None)
 
 
 class Clash(ValueError):

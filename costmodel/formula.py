@@ -75,6 +75,9 @@ class Formula:
         """All arguments of a call by name, defaults included."""
         return self.defaults | dict(zip(self.arguments, args, strict=False)) | kwargs
 
+    def __reduce__(self) -> str:
+        return self.name  # a copy or a pickle is the formula itself: its name in its module
+
     def __repr__(self) -> str:
         return f"<formula {self.name} [{self.unit}]>"
 

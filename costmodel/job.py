@@ -38,6 +38,7 @@ from costmodel.units import (
 
 STATUSES = ("given", "catalog", "default", "inferred", "fitted")
 RECOMPUTE = ("none", "selective", "full")
+QK_NORM = ("none", "head", "all")
 
 Section = TypeVar("Section")
 
@@ -66,6 +67,8 @@ class Hardware:
 
     memory: Bytes
     memory_bandwidth: BytesPerSecond
+    cache: Bytes
+    multiprocessors: Count
     peak: FlopPerSecond
     peak_16bit: FlopPerSecond
     link_bandwidth: BytesPerSecond
@@ -114,14 +117,19 @@ class Precision:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the program is spread; `recompute` counts 0 none, 1 selective, 2 full. None where a rule will choose."""
+    """How the program is spread; None where a rule will choose.
+
+    `recompute` counts 0 none, 1 selective, 2 full; `sequence_parallel` 1 for yes.
+    """
 
     tp: Count
     pp: Count
+    dp: Count
     vp: Count
     zero: Count
     micro_batch: Count
     recompute: Count
+    sequence_parallel: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,37 +160,52 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class MatmulLaw:
-    """Constants of the law of matrix products in one number format."""
+    """Constants of the law of matrix products in one number format. `backward`: time of that pass over forward's."""
 
     compute_efficiency: Fraction
     bandwidth_efficiency: Fraction
     launch: Seconds
     step_per_depth: Seconds
     overlap_power: Count
+    write_cost: Count
+    quantization_passes: Count
+    backward: Count
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionLaw:
-    """Constants of the law of attention."""
+    """Constants of the law of attention in one phase. `backward` is the time of the backward pass over forward's."""
 
     compute_efficiency: Fraction
     bandwidth_efficiency: Fraction
     launch: Seconds
     step_per_key: Seconds
-    overlap_power: Count
+    time_per_block: Seconds
+    backward: Count
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryBoundLaw:
-    """Constants of the law of memory-bound operators."""
+    """Constants of the law of one class of memory-bound operators."""
 
     bandwidth_efficiency: Fraction
     launch: Seconds
+    cache_speedup: Count
+    backward: Count
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerLaw:
+    """Constants of the law of the optimizer's step."""
+
+    bandwidth_efficiency: Fraction
+    launch: Seconds
+    cache_speedup: Count
 
 
 @dataclass(frozen=True, slots=True)
 class LinkLaw:
-    """Constants of the law of collectives on one kind of link."""
+    """Constants of the law of collectives inside a scale-up domain."""
 
     bandwidth_efficiency: Fraction
     latency: Seconds
@@ -191,11 +214,20 @@ class LinkLaw:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkLaw:
+    """Constants of the law of collectives across scale-up domains."""
+
+    bandwidth_efficiency: Fraction
+    latency: Seconds
+    latency_per_doubling: Seconds
+    overlap_power: Count
+
+
+@dataclass(frozen=True, slots=True)
 class FrameworkLaw:
     """Constants of the software around the operators."""
 
     time_factor: Count
-    attention_backward: Count
     hidden_gradient_share: Fraction
     hidden_gather_share: Fraction
     host_time_per_step: Seconds
@@ -221,10 +253,16 @@ class Laws:
 
     matmul: MatmulLaw
     matmul_16bit: MatmulLaw
-    attention: AttentionLaw
-    memory_bound: MemoryBoundLaw
+    attention_prefill: AttentionLaw
+    attention_decode: AttentionLaw
+    elementwise: MemoryBoundLaw
+    activation: MemoryBoundLaw
+    norm: MemoryBoundLaw
+    softmax: MemoryBoundLaw
+    embedding: MemoryBoundLaw
+    optimizer: OptimizerLaw
     link: LinkLaw
-    network: LinkLaw
+    network: NetworkLaw
     framework: FrameworkLaw
     power: PowerLaw
 

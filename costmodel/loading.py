@@ -13,8 +13,18 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from costmodel.fields import Base, Clash, Figure
-from costmodel.scenario import SHORTHAND, DeviceSpec, Inference, ModelShape, Scenario, Serving, Staff, Training
+from costmodel.fields import Base, Clash, figure
+from costmodel.scenario import (
+    SHORTHAND,
+    DeviceSpec,
+    Inference,
+    ModelFamily,
+    ModelShape,
+    Scenario,
+    Serving,
+    Staff,
+    Training,
+)
 from costmodel.source import (
     DEEPEST,
     LARGEST_FILE,
@@ -32,9 +42,12 @@ from costmodel.source import (
 
 # The class behind each part of a validation error's location: variants, which no user wrote, and sections.
 VARIANTS: dict[str, type[Base] | None] = {
-    **{"text": None, "[key]": None, "shape": ModelShape, "device": DeviceSpec, "team": Staff},
+    **{"text": None, "[key]": None, "shape": ModelShape, "member": ModelFamily, "device": DeviceSpec, "team": Staff},
     **{"train": Training, "finetune": Training, "serve": Serving, "infer": Inference},
 }
+# Sections that a scenario will have one day.
+UNMODELLED = {("compression",), ("slo",)}
+Override = str | tuple[str, Any]
 SECTIONS: dict[str, type[Base]] = {
     name: info.annotation
     for name, info in Scenario.model_fields.items()
@@ -44,16 +57,16 @@ SECTIONS: dict[str, type[Base]] = {
 
 def load(
     source: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     base: str | os.PathLike[str] | None = None,
     *,
     allow_files: bool = True,
 ) -> Scenario:
     """The scenario in a YAML or JSON file, on standard input ("-"), or in a mapping.
 
-    `overrides` are texts such as "workload.tokens=1e12", applied in order. A `model` that ends in .json is read
-    as a Hugging Face configuration, relative to `base` (None: the scenario's folder), unless `allow_files` is
-    False. Raises ScenarioError.
+    `overrides` are texts such as "workload.tokens=1e12" or pairs of a path and a value, applied in order. A `model`
+    that ends in .json is read as a Hugging Face configuration, relative to `base` (None: the scenario's folder),
+    unless `allow_files` is False. Raises ScenarioError.
     """
     if isinstance(source, Mapping | Scenario):
         document = Document("")
@@ -74,7 +87,7 @@ def load(
 
 def loads(
     data: str | bytes,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     base: str | os.PathLike[str] | None = None,
     *,
     file: str = "scenario",
@@ -116,13 +129,18 @@ def _plain(value: Any, path: Keys, document: Document) -> Any:
     return {key: _plain(inner, (*path, str(key)), document) for key, inner in value.items()}
 
 
-def _resolve(document: Document, overrides: Sequence[str], base: Path, allow_files: bool) -> Scenario:
+def _resolve(document: Document, overrides: Sequence[Override], base: Path, allow_files: bool) -> Scenario:
     """The one way from a document to a scenario: overrides, then files it names, then validation."""
-    for text in overrides:
-        _override(document, text)
+    for override in overrides:
+        _override(document, override)
     model = document.tree.get("model")
     if isinstance(model, str) and model.strip().endswith(".json"):
         document.tree["model"] = _configuration(document, model.strip(), base, allow_files)
+    profile = document.tree.get("profile")
+    if isinstance(profile, str) and profile.strip().endswith(".json"):
+        document.tree["profile"] = str(base / profile.strip())
+        if not allow_files:
+            document.report(("profile",), "files are not read here; write the name of a profile")
     try:
         scenario = Scenario.model_validate(document.tree)
     except ValidationError as invalid:
@@ -136,8 +154,9 @@ def _resolve(document: Document, overrides: Sequence[str], base: Path, allow_fil
     return scenario
 
 
-def _override(document: Document, text: str) -> None:
-    """Put the value of "path=value" (a YAML scalar or flow collection) into the document."""
+def _override(document: Document, override: Override) -> None:
+    """Put a value into the document: that of "path=value" (a YAML scalar or flow collection), or that of a pair."""
+    text = override if isinstance(override, str) else f"{override[0]}={override[1]}"
     label, (path, equals, written) = cut(text, 60), text.partition("=")
     keys = tuple(path.strip().split("."))
     if not equals or not all(keys) or len(keys) > DEEPEST:
@@ -145,10 +164,14 @@ def _override(document: Document, text: str) -> None:
             Problem("", None, None, "", f"{show(text)} is no override; write path=value, such as devices=64")
         )
         return
-    value = parse(written, label)
-    if value.problems:
-        document.problems += [Problem(label, None, None, ".".join(keys), p.message) for p in value.problems]
-        return
+    if isinstance(override, str):
+        parsed = parse(written, label)
+        if parsed.problems:
+            document.problems += [Problem(label, None, None, ".".join(keys), p.message) for p in parsed.problems]
+            return
+        value = parsed.tree
+    else:
+        value = override[1]
     section: dict[str, Any] = document.tree
     for depth, key in enumerate(keys[:-1]):
         inner = section.get(key)
@@ -161,7 +184,7 @@ def _override(document: Document, text: str) -> None:
             return
         section[key] = inner or {}
         section = section[key]
-    section[keys[-1]] = value.tree
+    section[keys[-1]] = value
     for below in [path for path in document.marks if path[: len(keys)] == keys]:
         del document.marks[below]
     document.marks[keys] = Mark(label, None, None)
@@ -197,7 +220,7 @@ def _report(document: Document, error: ErrorDetails, misspelt: set[Keys]) -> Non
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, Clash):
         for name, message in cause.found:
-            document.report((*path, *name.split(".")), message)
+            document.report((*path, *name.split(".")), message, clash=True)
         return
     if kind.startswith("union_tag"):
         path += (SHORTHAND[path[-1]],)
@@ -219,6 +242,8 @@ def _words(error: ErrorDetails, kind: str, owner: type[Base], path: Keys) -> str
         return error["msg"]
     if kind == "missing":
         return f"is missing; add for example '{path[-1]}: {_example(owner, path[-1])}'"
+    if kind == "extra_forbidden" and path in UNMODELLED:
+        return f"{path[0]} is not modelled yet; leave it out"
     if kind == "extra_forbidden":
         return f"unknown key {show(path[-1])}{_choice(path[-1], list(owner.model_fields), 'valid keys are')}"
     if kind == "literal_error":
@@ -260,5 +285,5 @@ def _choice(written: Any, known: list[str], otherwise: str = "write one of") -> 
 
 def _example(owner: type[Base], name: str) -> str:
     info = owner.model_fields[name]
-    figure = next((m for m in info.metadata if isinstance(m, Figure)), None)
-    return figure.example if figure else str((info.examples or ["…"])[0]).replace("'", "")
+    found = figure(info)
+    return found.example if found else str((info.examples or ["…"])[0]).replace("'", "")

@@ -6,6 +6,7 @@ formula body serves as value, table, symbol and unit check.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -35,16 +36,16 @@ def _dims(*values: Number) -> Dim | None:
 
 
 def maximum(a: Number, b: Number) -> Number:
-    """The larger of two numbers, element by element."""
+    """The larger of two numbers, element by element; NaN if either is."""
     if (type(a) in _FAST and type(b) in _FAST) or _is_plain(a, b):
-        return a if a >= b else b
+        return a if a >= b or a != a else b
     return _pair(a, b, "maximum", "Max")
 
 
 def minimum(a: Number, b: Number) -> Number:
-    """The smaller of two numbers, element by element."""
+    """The smaller of two numbers, element by element; NaN if either is."""
     if (type(a) in _FAST and type(b) in _FAST) or _is_plain(a, b):
-        return a if a <= b else b
+        return a if a <= b or a != a else b
     return _pair(a, b, "minimum", "Min")
 
 
@@ -117,21 +118,30 @@ def where(condition: Number, then: Number, otherwise: Number) -> Number:
 
 
 def soft_maximum(power: Number, *terms: Number) -> Number:
-    """(Σ termᵖ)^(1/p): the largest term for large p, their sum for p = 1, more than the sum below 1.
+    """(Σ termᵖ)^(1/p) of terms that are not negative: the largest for large p, the sum for p = 1, more below 1.
 
-    The usual join of times that overlap in part. Powers 1/2, 1 and 2 avoid the costly general power.
+    The usual join of times that overlap in part. Powers 1/2, 1 and 2 avoid the costly general power; others and 2
+    are taken of shares of the largest term, so that nothing overflows on the way.
     """
-    if _dims(*terms) is not None:
+    if (dim := _dims(*terms)) is not None:
         dimension(power).plain("use as an exponent")
-        return _dims(*terms)
-    if isinstance(power, float | int):
-        if power == 2:
-            return sum(t * t for t in terms) ** 0.5
-        if power == 1:
+        return dim
+    if _is_symbolic(power, *terms):
+        return sum(t**power for t in terms) ** (1 / power)
+    if isinstance(power, float | int) and power in (1, 0.5):
+        return sum(terms) if power == 1 else sum(t**0.5 for t in terms) ** 2
+    if _is_plain(*terms):
+        largest = max(terms)
+        if not 0 < largest < math.inf:
             return sum(terms)
-        if power == 0.5:
-            return sum(t**0.5 for t in terms) ** 2
-    return sum(t**power for t in terms) ** (1 / power)
+    else:
+        import numpy
+
+        largest = functools.reduce(numpy.maximum, terms)
+        largest = numpy.where((largest > 0) & (largest < math.inf), largest, 1.0)
+    if isinstance(power, float | int) and power == 2:
+        return largest * sum((t / largest) ** 2 for t in terms) ** 0.5
+    return largest * sum((t / largest) ** power for t in terms) ** (1 / power)
 
 
 def total(parts: Mapping[str, Number]) -> Number:

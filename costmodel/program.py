@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from costmodel import ops
 from costmodel.formula import formula
+from costmodel.trace import constant
 from costmodel.units import Count, Flop, Number, Seconds
 
 
@@ -17,10 +18,14 @@ class Operator:
     Attributes
     ----------
     name : as in the architecture, e.g. "qkv".
-    kind : "matmul", "attention" or "memory_bound": the law that times it.
+    kind : "matmul", "attention" or "memory_bound": the form of the law that times it.
+    operation : which constants that law takes: a class of memory-bound operators, a phase of attention.
     parameters : parameters that this device holds for it.
     flops, traffic : operations and memory traffic [B].
+    inputs, outputs : of that traffic what a product reads of activations and what it writes [B].
     depth : length of its serial walk: k of a product, keys of attention.
+    work, blocks : operations of attention as its kernel runs them, and the blocks that it is cut into.
+    calls : how many kernels it stands for.
     saved : bytes kept for the backward pass when nothing is recomputed.
     cheap : a memory-bound operator can rebuild what is saved, which selective recomputation does.
     high_precision : stays in 16 bits even when the layers compute in 8 or 4.
@@ -29,10 +34,16 @@ class Operator:
 
     name: str
     kind: str
+    operation: str = ""
     parameters: Number = 0.0
     flops: Number = 0.0
     traffic: Number = 0.0
+    inputs: Number = 0.0
+    outputs: Number = 0.0
     depth: Number = 0.0
+    work: Number = 0.0
+    blocks: Number = 0.0
+    calls: Number = field(default_factory=lambda: constant(1.0, "calls", "one kernel unless said otherwise"))
     saved: Number = 0.0
     cheap: bool = False
     high_precision: bool = False

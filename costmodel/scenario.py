@@ -69,7 +69,10 @@ class ModelShape(Base):
         default=2, description="Norms per layer; 1 where attention and MLP share one."
     )
     position: Literal["rope", "learned", "alibi", "none"] = Field(default="rope", description="How positions enter.")
-    qk_norm: StrictBool = Field(default=False, description="Queries and keys are normalised per head.")
+    qk_norm: Literal["none", "head", "all"] = Field(
+        default="none",
+        description="Norms on queries and keys: none, one vector that all heads share, or one over all heads.",
+    )
     parallel_block: StrictBool = Field(
         default=False, description="Attention and MLP read the same input, side by side."
     )
@@ -85,6 +88,21 @@ class ModelShape(Base):
                 "heads",
                 f"heads = {self.heads} does not divide hidden = {self.hidden}; write a divisor, or state head_dim",
             )
+
+
+class ModelFamily(Base):
+    """A member of a family, by its size: the family's rule gives the shape nearest to it."""
+
+    family: Literal["llama", "gpt"] = Field(description="The family whose rule gives the shape.", examples=["llama"])
+    parameters: Annotated[float, Figure("13 B", "1 M", "100 T")] = Field(description="Parameters, all counted.")
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        from costmodel.architectures.family import shape
+
+        try:
+            shape(self.family, self.parameters)
+        except ValueError as error:
+            yield "parameters", str(error)
 
 
 class DeviceSpec(Base):
@@ -283,12 +301,16 @@ class Scenario(Base):
     """A question: which model, on which hardware, on how many devices, doing what."""
 
     model: Annotated[
-        Annotated[Text, Tag("text")] | Annotated[ModelShape, Tag("shape")],
+        Annotated[Text, Tag("text")] | Annotated[ModelShape, Tag("shape")] | Annotated[ModelFamily, Tag("member")],
         either(
-            "shape", "needs a catalog id such as llama-3.1-8b, the path of a config.json, or a mapping of the shape"
+            "shape",
+            "needs a catalog id such as llama-3.1-8b, the path of a config.json, a mapping of the shape, "
+            "or {family: llama, parameters: 13 B}",
+            family="member",
+            parameters="member",
         ),
     ] = Field(
-        description="Catalog id, path of a Hugging Face config.json, or a mapping of the shape.",
+        description="Catalog id, path of a Hugging Face config.json, a mapping of the shape, or a family and a size.",
         examples=["llama-3.1-8b"],
     )
     hardware: Annotated[

@@ -22,13 +22,17 @@ Keys = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where (line and column from 1, None outside a file), which field, what to write."""
+    """One thing that is wrong: where (line and column from 1, None outside a file), which field, what to write.
+
+    `clash`: parts that each are fine and do not fit together.
+    """
 
     file: str
     line: int | None
     column: int | None
     path: str
     message: str
+    clash: bool = False
 
     def __str__(self) -> str:
         """One line: FILE:LINE:COLUMN: field: what is wrong; what to write instead."""
@@ -40,13 +44,22 @@ class Problem:
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be used. `problems` holds what is wrong; the text has one line for each."""
+    """A scenario that cannot be used.
+
+    `problems` holds what is wrong; the text has one line for each. `clash`: nothing but parts that do not fit together.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
+        self.clash = all(problem.clash for problem in problems)
         self.problems = sorted(problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0))[:MOST_PROBLEMS]
         if len(problems) > MOST_PROBLEMS:
             self.problems.append(Problem(problems[0].file, None, None, "", "more problems follow; mend these first"))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def clash(path: str, message: str) -> ScenarioError:
+    """The error for parts that each are fine and do not fit together."""
+    return ScenarioError([Problem("", None, None, path, message, clash=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +80,12 @@ class Document:
     marks: dict[Keys, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def report(self, path: Keys, message: str, at_key: bool = False) -> None:
+    def report(self, path: Keys, message: str, at_key: bool = False, clash: bool = False) -> None:
         """Note a problem at the part `path`, or at the nearest part around it that was written down."""
         depth = next((n for n in range(len(path), -1, -1) if path[:n] in self.marks), 0)
         mark = self.marks.get(path[:depth], Mark(self.file, None, None))
         line, column = (mark.key if at_key and depth == len(path) else mark.value) or (None, None)
-        self.problems.append(Problem(mark.file, line, column, ".".join(path), message))
+        self.problems.append(Problem(mark.file, line, column, ".".join(path), message, clash))
 
 
 class _UnreadableError(Exception):

@@ -33,6 +33,10 @@ class Node(float):
         node.name, node.formula, node.inputs, node.leaf = name, formula, dict(inputs or {}), leaf
         return node
 
+    def __reduce__(self) -> tuple[type[Node], tuple[Any, ...]]:
+        """What a copy or a pickle is made from."""
+        return Node, (float(self), self.name, self.formula, self.inputs, self.leaf)
+
     def leaves(self) -> Iterator[tuple[str, Any]]:
         """Every (name, value) under this node that no formula made."""
         for name, child in self.inputs.items():

@@ -9,19 +9,21 @@ import pytest
 
 from costmodel import loading
 from costmodel.api import estimate
+from costmodel.report import text
 from costmodel.report.quantities import show
-from costmodel.report.text import sentence
 
 pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of other projects
-    import costmodel.app
-    from costmodel.app import parts
     from streamlit.testing.v1 import AppTest
 
+    import costmodel.app
+    from costmodel.app import parts
+
 MAIN = Path(next(iter(costmodel.app.__path__))) / "main.py"
+DEFAULT = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": "train"}
 
 
 def opened(**query):
@@ -33,49 +35,86 @@ def opened(**query):
     return app
 
 
-def tree(workload, **changes):
-    return {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": workload} | changes
-
-
 def shown(app):
     """The coloured boxes, without the marks of Markdown."""
-    return "\n".join(box.value for boxes in (app.success, app.error, app.info) for box in boxes).replace("\\", "")
+    boxes = (box.value for kind in (app.success, app.error, app.warning, app.info) for box in kind)
+    return "\n".join(boxes).replace("\\", "")
+
+
+def charts(app):
+    """The bars of each chart: name and figure, as drawn."""
+    figures = (json.loads(chart.proto.spec)["data"][0]["y"] for chart in app.get("plotly_chart"))
+    return [[bar.replace("<b>", "").replace("</b>", "") for bar in bars] for bars in figures]
+
+
+def cells(table):
+    return [tuple(row) for row in table.value.itertuples(index=False)]
 
 
 @pytest.mark.parametrize(
-    ("query", "scenario"),
+    ("query", "changes"),
     [
-        ({}, tree({"kind": "train"})),
-        ({"devices": "256", "tokens": "1 T"}, tree({"kind": "train", "tokens": "1 T"}, devices=256)),
-        ({"workload": "finetune", "tokens": "1e8"}, tree({"kind": "finetune", "tokens": 1e8})),
-        ({"workload": "serve", "input_tokens": "4096"}, tree({"kind": "serve", "input_tokens": 4096})),
-        ({"workload": "infer", "requests": "1e6"}, tree({"kind": "infer", "requests": 1e6})),
-        ({"hardware": "h200-sxm", "precision": "fp8"}, tree({"kind": "train"}, hardware="h200-sxm", precision="fp8")),
+        ({}, {}),
+        ({"devices": "256", "tokens": "1 T"}, {"devices": 256, "workload": {"kind": "train", "tokens": "1 T"}}),
+        ({"workload": "finetune", "tokens": "1e8"}, {"workload": {"kind": "finetune", "tokens": 1e8}}),
+        ({"optimizer": "sgd"}, {"workload": {"kind": "train", "optimizer": "sgd"}}),
+        ({"workload": "serve", "period": "1 day"}, {"workload": {"kind": "serve", "period": "1 day"}}),
+        ({"workload": "infer", "requests": "1e6"}, {"workload": {"kind": "infer", "requests": 1e6}}),
+        ({"hardware": "h200-sxm", "precision": "fp8"}, {"hardware": "h200-sxm", "precision": "fp8"}),
     ],
 )
-def test_an_address_is_answered_as_the_library_answers(query, scenario):
-    app, answer = opened(**query), estimate(scenario)
-    assert sentence(answer) in shown(app)
-    assert {"time": show(answer.totals["time_s"], "s"), "cost": show(answer.totals["cost_usd"], "USD")}.items() <= {
-        card.label: card.value for card in app.metric
-    }.items()
+def test_an_address_is_answered_as_the_library_answers(query, changes):
+    app, answer = opened(**query), estimate(DEFAULT | changes)
+    assert shown(app).startswith(f"**{text.sentence(answer)}**")
+    assert [(card.label, card.value, card.delta) for card in app.metric] == text.totals(answer)
+    assert cells(app.table[-1]) == text.performance(answer)
 
 
 def test_an_input_changes_the_answer():
     app = opened()
-    app.number_input(key="devices").set_value(512).run()
-    assert sentence(estimate(tree("train", devices=512))) in shown(app)
+    app.text_input(key="devices").set_value("512").run()
+    assert text.sentence(estimate(DEFAULT | {"devices": 512})) in shown(app)
     app.radio(key="workload").set_value("serve").run()
-    assert sentence(estimate(tree("serve", devices=512))) in shown(app)
+    assert text.sentence(estimate(DEFAULT | {"devices": 512, "workload": "serve"})) in shown(app)
     assert not app.exception
 
 
-def test_what_does_not_fit_says_so_and_what_would():
+def test_each_total_is_broken_down_into_what_it_consists_of():
+    app, answer = opened(), estimate(DEFAULT)
+    memory = charts(app)[1]
+    for label in app.button_group(key="total").options:
+        app.button_group(key="total").set_value(label).run()
+        (name,) = (name for name in text.LABELS if text.LABELS[name] == label)
+        bars, rest = charts(app)
+        unit, value = text.UNITS[name], answer.totals[name]
+        causes = sorted(answer.outcome.breakdown[name].items(), key=lambda part: -part[1])
+        assert bars == [f"{part} {show(v, unit)}" for part, v in causes if v] + [f"total {show(value, unit)}"]
+        assert sum(v for _, v in causes) == pytest.approx(value)
+        drivers = [path for path, share in answer.drivers[name] if share >= parts.CLEAR]
+        assert [block.value.count(f"`{path}`") for block in app.markdown for path in drivers] == [1] * len(drivers)
+        assert rest == memory
+    assert memory[-2] == f"total {show(answer.outcome.memory_used, 'B')}"
+    assert memory[-1] == f"capacity {show(answer.outcome.job.hardware.memory, 'B')}"
+
+
+def test_what_does_not_fit_says_so_and_one_press_makes_it_fit():
     app = opened(model="llama-3.1-70b", devices="1")
-    answer = estimate(tree("train", model="llama-3.1-70b", devices=1))
     assert "does not fit" in shown(app)
-    assert answer.remedy in shown(app)
     assert not app.metric
+    (button,) = app.button
+    assert button.label.startswith("Nearest change that fits: use ")
+    button.click().run()
+    changes = estimate(DEFAULT | {"model": "llama-3.1-70b", "devices": 1}).changes
+    assert text.sentence(estimate(DEFAULT | {"model": "llama-3.1-70b"} | changes)) in shown(app)
+    assert app.metric
+    assert not app.button
+
+
+def test_what_no_number_of_devices_makes_fit_says_what_else():
+    app = opened(model="llama-3.1-70b", devices="1", sequence="1e9")
+    assert not app.exception
+    assert text.OTHER_REMEDY in shown(app)
+    assert not app.button
 
 
 @pytest.mark.parametrize(
@@ -84,38 +123,83 @@ def test_what_does_not_fit_says_so_and_what_would():
         ({"tokens": "many"}, "workload.tokens: 'many' is not a number"),
         ({"tokens": "<b>$x$</b>"}, "is not a number"),
         ({"tokens": "-1"}, "workload.tokens"),
+        ({"tokens": "1e400"}, "workload.tokens"),
+        ({"devices": "-3"}, "devices"),
+        ({"devices": "NaN"}, "devices"),
+        ({"devices": "1e99"}, "devices"),
+        ({"devices": "2.5"}, "devices"),
+        ({"devices": "<script>alert(1)</script>"}, "devices"),
+        ({"devices": "\x00"}, "devices"),
+        ({"devices": ""}, "devices"),
+        ({"devices": "9" * 10_000}, "devices: must be at most"),
+        ({"tokens": "x" * 10_000}, "workload.tokens"),
+        ({"workload": "serve", "period": "30"}, "workload.period"),
         ({"hardware": "a100-sxm-80gb", "precision": "fp8"}, "has no peak for fp8"),
     ],
 )
 def test_bad_input_is_named_in_plain_words(query, said):
     app = opened(**query)
-    assert said in shown(app)
+    assert said in app.error[0].value.replace("\\", "")
+    assert len(shown(app)) < 500
     assert not app.metric
 
 
-@pytest.mark.parametrize("query", [{"devices": "-3"}, {"devices": "x"}, {"model": "../etc/x.json"}, {"workload": "no"}])
-def test_a_bad_address_is_answered_with_the_default(query):
-    assert sentence(estimate(tree("train"))) in shown(opened(**query))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", "../etc/config.json"),
+        ("model", "no-such-model"),
+        ("model", "<script>alert(1)</script>"),
+        ("hardware", "h100"),
+        ("workload", "no"),
+        ("precision", "fp3"),
+        ("optimizer", "[x](javascript:alert(1))"),
+    ],
+)
+def test_what_the_address_cannot_say_is_told_and_the_default_stands(name, value):
+    app = opened(**{name: value})
+    assert f"The address says {name} = {value[:60]}, which is not possible here" in shown(app)
+    assert text.sentence(estimate(DEFAULT)) in shown(app)
 
 
-def test_no_server_path_is_read(tmp_path):
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"total": "nonsense"},
+        {"total": "staff"},
+        {"explain": "totals.nonsense"},
+        {"explain": "performance.ttft_s"},
+        {"levels": "-1"},
+        {"levels": "1e9"},
+        {"requests": "1000"},
+        {"unknown": "<script>"},
+    ],
+)
+def test_stale_and_unknown_parts_of_the_address_do_no_harm(query):
+    assert text.sentence(estimate(DEFAULT)) in shown(opened(**query))
+
+
+@pytest.mark.parametrize(("key", "said"), [("model", "files are not read here"), ("hardware", "unknown hardware")])
+def test_no_server_path_is_read(tmp_path, key, said):
     secret = tmp_path / "config.json"
     secret.write_text("{}")
-    with pytest.raises(loading.ScenarioError, match="files are not read here"):
-        parts._estimate(json.dumps(tree("train", model=str(secret))))
+    with pytest.raises(ValueError, match=said):
+        parts._estimate(json.dumps(DEFAULT | {key: str(secret)}))
 
 
 def test_every_figure_is_explained():
-    app = opened(levels="8")
+    app, answer = opened(levels="8"), estimate(DEFAULT)
     for figure in app.selectbox(key="explain").options:
         app.selectbox(key="explain").set_value(figure).run()
         assert not app.exception, figure
     app.selectbox(key="explain").set_value("performance.mfu").run()
-    assert any(f"{estimate(tree('train')).outcome.performance['mfu']:.4f}" in block.value for block in app.latex)
+    assert any(f"{answer.outcome.performance['mfu']:.4f}" in block.value for block in app.latex)
+    app.selectbox(key="explain").set_value("totals.cost_usd").run()
+    assert show(answer.totals["cost_usd"], "USD", 4) in app.latex[0].value
 
 
 def test_the_command_line_and_the_file_give_the_same_scenario():
-    scenario = tree({"kind": "serve", "input_tokens": "2 k"}, precision="fp8")
+    scenario = DEFAULT | {"workload": {"kind": "serve", "input_tokens": "2 k"}, "precision": "fp8"}
     words = shlex.split(parts.command_line(scenario))
     assert words[:2] == ["costmodel", "estimate"]
     flags = dict(zip(words[2:10:2], words[3:10:2], strict=True))
@@ -123,11 +207,4 @@ def test_the_command_line_and_the_file_give_the_same_scenario():
     assert set(words[10::2]) == {"--set"}
     expected = loading.load(scenario)
     assert loading.load({}, changes) == expected
-    assert loading.loads(loading.to_yaml(scenario)) == expected
-
-
-def test_parts_of_the_cost_add_up():
-    app = opened()
-    costs = app.table[0].value
-    assert list(costs["part"])[-1] == "total"
-    assert list(costs["cost"])[-1] == show(estimate(tree("train")).totals["cost_usd"], "USD")
+    assert loading.loads(loading.to_yaml(expected)) == expected

@@ -38,7 +38,7 @@ def test_breakdowns_add_up(scenario):
 @pytest.mark.parametrize("scenario", [TRAIN, SERVE, INFER], ids=["train", "serve", "infer"])
 def test_units_of_a_whole_estimate(scenario):
     resolved = resolve(load(scenario))
-    job = replace(dimensions(resolved.assumptions), parallelism=Layout(NONE, NONE, NONE, NONE, NONE, NONE))
+    job = replace(dimensions(resolved.assumptions), parallelism=Layout(*[NONE] * len(Layout.__slots__)))
     result = engine.outcome(job, resolved.kind)
     expected = {"time_s": "s", "cost_usd": "USD", "energy_j": "J", "carbon_kg": "kg", "staff_hours": "person*h"}
     for name, text in expected.items():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from costmodel.calibration import measure
 from costmodel.calibration.measure import (
     __main__ as command,

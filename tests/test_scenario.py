@@ -254,7 +254,8 @@ def parameters(model: ModelShape) -> int:
     vectors = {"rms": 1, "layernorm": 2}[model.norm]
     queries, keys = model.heads * model.head_dim, model.kv_heads * model.head_dim
     attention = model.hidden * (queries + 2 * keys) + model.attention_bias * (queries + 2 * keys)
-    attention += queries * model.hidden + model.output_bias * model.hidden + model.qk_norm * 2 * model.head_dim
+    attention += queries * model.hidden + model.output_bias * model.hidden
+    attention += 2 * model.head_dim * (model.qk_norm == "head")
     up = 1 + model.gated
     mlp = (up + 1) * model.hidden * model.ffn + model.mlp_bias * (up * model.ffn + model.hidden)
     norms = model.layer_norms * vectors * model.hidden

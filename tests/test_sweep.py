@@ -1,12 +1,17 @@
 """Sweeps: an array of scenarios gives what the scenarios give one by one."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import costmodel
 from costmodel.api import estimate
-from costmodel.sweeping import SweepError, axis
+from costmodel.source import ScenarioError
+from costmodel.sweeping import MOST_POINTS, SweepError, typed_axes
 
 BASE = {
     "model": "llama-3.1-8b",
@@ -15,21 +20,95 @@ BASE = {
     "workload": {"kind": "train", "tokens": 1e12},
     "ranges": False,
 }
+SERVE = BASE | {"workload": "serve"}
+SHAPE = {"layers": 32, "hidden": 4096, "heads": 32, "kv_heads": 8, "ffn": 14336, "vocab": 128256}
+DEVICE = {
+    "memory": "80 GB",
+    "memory_bandwidth": "3.35 TB/s",
+    "peak": {"bf16": "989 TFLOP/s"},
+    "tdp": "700 W",
+    "link_bandwidth": "450 GB/s",
+}
+OWN = BASE | {"model": SHAPE, "hardware": DEVICE, "costs": {"price": "2 USD/h"}}
 OVER = {"devices": [8, 64], "workload.tokens": [1e11, 1e12], "parallelism.tp": [1, 4]}
 
 
-def test_array_equals_scalars():
-    found = costmodel.sweep(BASE, OVER)
-    assert len(found["feasible"]) == 8
-    for i in range(8):
-        changes = [f"{path}={found[path][i]}" for path in OVER]
-        alone = estimate(BASE, changes)
-        assert found["feasible"][i] == alone.fits
-        if alone.fits:
-            for name, value in alone.totals.items():
-                assert found[f"totals.{name}"][i] == pytest.approx(value, rel=1e-12), (changes, name)
-        else:
+def answer(base, changes):
+    """The estimate of one point; None when its values contradict each other."""
+    try:
+        return estimate(costmodel.load(base, changes))
+    except ScenarioError as error:
+        if error.clash:
+            return None
+        raise
+
+
+def check(base, over):
+    """Each point of a sweep against the scenario of its own; returns the column `feasible`."""
+    found = costmodel.sweep(base, over)
+    paths = [path for key in over for path in ((key,) if isinstance(key, str) else key)]
+    for i, feasible in enumerate(found["feasible"]):
+        changes = [(path, found[path][i]) for path in paths]
+        changes = [(p, v.item() if isinstance(v, np.generic) else v) for p, v in changes]
+        alone = answer(base, changes)
+        assert feasible == (alone is not None and alone.fits), changes
+        if alone is None or not feasible:
             assert math.isnan(found["totals.time_s"][i])
+            continue
+        for name, value in alone.totals.items():
+            assert found[f"totals.{name}"][i] == pytest.approx(value, rel=1e-12), (changes, name)
+    return found["feasible"]
+
+
+@pytest.mark.parametrize(
+    ("base", "over"),
+    [
+        (BASE, OVER),
+        (BASE, {"parallelism.dp": [1, 2, 3, 64], "parallelism.pp": [1, 2, 5]}),
+        (BASE, {"parallelism.dp": [4, 64], "devices": [24, 64]}),
+        (BASE, {"parallelism.vp": [1, 4], "parallelism.pp": [1, 2], "parallelism.micro_batch": [1, 1024]}),
+        (BASE, {"parallelism.recompute": ["none", "full"], "parallelism.tp": [1, 3, 8], "devices": [24, 64]}),
+        (BASE, {"parallelism.sequence_parallel": [True, False], "parallelism.tp": [1, 8]}),
+        (
+            BASE,
+            {"precision": ["bf16", "fp8"], "hardware": ["a100-sxm-80gb", "h100-sxm"], "workload.tokens": [1e11, 2e11]},
+        ),
+        (BASE, {"costs.price": ["2 USD/h", "0.001 USD/s"], "costs.grid": ["DE", "100 g/kWh"], "costs.pue": [1, 1.5]}),
+        (BASE, {"costs.staff": ["none", {"people": 2, "rate": "1e5 USD/year"}], "devices": [32, 64]}),
+        (BASE, {("devices", "workload.global_batch"): [(64, 512), (128, 1024), (64, 1)]}),
+        (BASE, {("hardware", "devices"): [("h100-sxm", 64), ("a100-sxm-80gb", 128)], "parallelism.tp": [2, 3]}),
+        (BASE, {"model": ["gpt2", "llama-3.1-8b"], "parallelism.tp": [1, 8, 12], "devices": [24]}),
+        (OWN, {"hardware.memory": ["40 GB", "80 GB"], "hardware.tdp": ["300 W", "700 W"], "devices": [16, 64]}),
+        (OWN, {"hardware.idle": ["80 W", "900 W"], "hardware.memory_bandwidth": ["1 TB/s", "4 TB/s"]}),
+        (OWN, {"model.hidden": [4096, 4100, 8192], "model.heads": [32, 48], "model.layers": [2, 33]}),
+        (OWN, {"model.kv_heads": [8, 7], "model.head_dim": [64, 128], "parallelism.pp": [1, 4]}),
+        (SERVE, {"traffic.request_rate": ["1 requests/s", "50 /s"], "workload.output_tokens": [64, 512]}),
+        (SERVE, {"traffic.utilisation": [0.2, 1], "engine.max_sequences": [16, 256], "engine.host_time": ["1 ms"]}),
+        (BASE, {"workload": ["train", "serve", "infer", "finetune"], "devices": [16, 64]}),
+    ],
+)
+def test_each_point_equals_its_scenario(base, over):
+    assert check(base, over).any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "devices": st.lists(st.sampled_from([1, 6, 8, 64, 96]), min_size=1, max_size=2),
+            "parallelism.tp": st.lists(st.sampled_from([1, 2, 3, 8, 64]), min_size=1, max_size=2),
+            "parallelism.pp": st.lists(st.sampled_from([1, 2, 3, 16, 64]), min_size=1, max_size=2),
+            "parallelism.dp": st.lists(st.sampled_from([1, 2, 3, 8]), min_size=1, max_size=2),
+            "parallelism.vp": st.lists(st.sampled_from([1, 2, 40]), min_size=1, max_size=2),
+            "parallelism.zero": st.lists(st.sampled_from([0, 1, 3]), min_size=1, max_size=2),
+            "parallelism.micro_batch": st.lists(st.sampled_from([1, 3, 16]), min_size=1, max_size=2),
+            "workload.global_batch": st.lists(st.sampled_from([1, 64, 480]), min_size=1, max_size=2),
+        },
+    ).filter(bool)
+)
+def test_points_that_contradict_themselves(over):
+    check(BASE, over)
 
 
 def test_array_of_one_equals_the_scalar():
@@ -43,27 +122,74 @@ def test_names_are_walked():
     assert found["totals.time_s"][0] > found["totals.time_s"][2] > found["totals.time_s"][3]
 
 
-def test_paths_that_move_together():
-    found = costmodel.sweep(BASE, {("devices", "workload.global_batch"): [(64, 512), (128, 1024)]})
-    assert list(found["workload.global_batch"]) == [512, 1024]
+def test_columns_when_nothing_is_possible():
+    found = costmodel.sweep(BASE, {"parallelism.tp": [3, 5]})
+    assert list(found["feasible"]) == [False, False]
+    assert np.isnan(found["totals.time_s"]).all()
+    found = costmodel.sweep(BASE, {"hardware": ["a100-sxm-80gb"], "precision": ["fp8"]})
+    assert list(found["feasible"]) == [False]
+    assert np.isnan(found["totals.time_s"]).all()
 
 
-def test_chunks_do_not_change_the_answer(monkeypatch):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_chunks_do_not_change_the_answer(monkeypatch, workers):
     whole = costmodel.sweep(BASE, OVER)
     monkeypatch.setattr("costmodel.sweeping.CHUNK", 3)
-    cut = costmodel.sweep(BASE, OVER)
+    if workers:
+        with ThreadPoolExecutor(workers) as pool:
+            cut = costmodel.sweep(BASE, OVER, executor=pool)
+    else:
+        cut = costmodel.sweep(BASE, OVER)
     for name, column in whole.items():
         assert column == pytest.approx(cut[name], nan_ok=True), name
 
 
-@pytest.mark.parametrize("over", [{}, {"devices": []}, {("a", "b"): [(1,)]}, {"workload.tokens": [-1.0]}])
-def test_bad_axes(over):
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize(
+    ("over", "says"),
+    [
+        ({}, "nothing to sweep"),
+        ({"devices": []}, "devices has no values"),
+        ({"devices": 8}, "devices needs a list"),
+        ({1: [8]}, "axis 1 is no path"),
+        ({("devices", 1): [(8, 8)]}, "axis 1 is no path"),
+        ({"traffic.concurrency": [8, 16]}, "traffic does not apply to workload train"),
+        ({"devices": "8"}, "devices needs a list"),
+        ({("a", "b"): [(1,)]}, "needs 2 values"),
+        ({("devices", "workload.tokens"): [1, 2]}, "needs 2 values"),
+        ({"devices": [8], ("devices", "workload.tokens"): [(8, 1e9)]}, "devices is given twice"),
+        ({"devices": [8, 1.5]}, "axis devices: 1.5: must be a whole number"),
+        ({"devices": [8, 0]}, "axis devices: 0: must be at least 1"),
+        ({"devices": [8, float("nan")]}, "axis devices: nan: is not a finite number"),
+        ({"devices": [8, 10**400]}, "axis devices: 1000"),
+        ({"devices": [8, True]}, "axis devices: True: needs a number"),
+        ({"devices": ["8", "many"]}, "axis devices: many: 'many' is not a number"),
+        ({"workload.tokens": [1e12, -1.0]}, "axis workload.tokens: -1.0: must be at least 1"),
+        ({"workload.tokens": np.array([1e12, np.inf])}, "axis workload.tokens: inf: is not a finite number"),
+        ({"parallelism.micro_batch": [0]}, "axis parallelism.micro_batch: 0: must be at least 1"),
+        ({"parallelism.zero": [1, 4]}, "axis parallelism.zero: 4: must be at most 3"),
+        ({"costs.pue": [0.9]}, "axis costs.pue: 0.9: must be at least 1"),
+        ({"costs.price": [2.5]}, "axis costs.price: 2.5: needs a unit; write for example '2.5 USD/h'"),
+        ({"costs.price": ["2.5 USD"]}, "wrong dimension"),
+        ({"hardware.memory": ["80 GB"]}, "hardware is 'h100-sxm' and has no parts"),
+        ({"devics": [8]}, "did you mean 'devices'"),
+        ({"traffic.max_sequences": [8]}, "unknown key 'max_sequences'"),
+        ({"hardware": ["h100-sxm", "h100"]}, "h100-sxm"),
+        ({"parallelism.recompute": ["none", "some"]}, "'some' is not accepted"),
+        ({"parallelism.recompute": ["some"], "devices": [8]}, "'some' is not accepted"),
+        ({"devices": range(1, 10_001), "workload.tokens": range(1, 10_001)}, f"more than {MOST_POINTS:,}"),
+        ({"hardware": ["h100-sxm"] * 1000, "model": ["llama-3.1-8b"] * 1000}, "combinations of names"),
+    ],
+)
+def test_bad_axes(over, says):
+    with pytest.raises((SweepError, ScenarioError, costmodel.catalog.CatalogError)) as caught:
         costmodel.sweep(BASE, over)
+    assert says in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
-def test_axis_as_typed():
-    assert axis("devices=8, 2 k") == ("devices", [8.0, 2000.0])
-    assert axis("hardware=a100,h100") == ("hardware", ["a100", "h100"])
-    with pytest.raises(SweepError):
-        axis("devices")
+def test_axes_as_typed():
+    assert typed_axes(["devices=8, 2 k", "model=a,b"]) == {"devices": [8.0, 2000.0], "model": ["a", "b"]}
+    assert typed_axes(["parallelism.sequence_parallel=true,False"]) == {"parallelism.sequence_parallel": [True, False]}
+    for wrong in (["devices"], ["=8"], ["devices="], ["devices=8", "devices=16"]):
+        with pytest.raises(SweepError):
+            typed_axes(wrong)

@@ -6,113 +6,132 @@ import json
 from typing import Any, get_args
 
 import streamlit as st
+from pydantic.fields import FieldInfo
+
 from costmodel.app import parts
-
 from costmodel.catalog.models import dense_decoders
-from costmodel.fields import Format
+from costmodel.fields import LONGEST_NUMBER, Figure, Format
 from costmodel.loading import to_yaml
+from costmodel.report import text
 from costmodel.report.catalog import listing
-from costmodel.report.text import LABELS, PERFORMANCE, UNITS, sentence
+from costmodel.scenario import Inference, Serving, Training
 
-# Fields of a workload that the page offers: label and an example; what is left blank, the library fills in.
-WORK = {
-    "tokens": ("Tokens", "20 per parameter"),
-    "sequence": ("Tokens per sequence", "up to 8192"),
-    "requests": ("Requests", "1000"),
-    "input_tokens": ("Input tokens", "1024"),
-    "output_tokens": ("Output tokens", "256"),
-}
-# The kinds of workload, and which of those fields each has.
-FIELDS = {
-    "train": ("tokens", "sequence"),
-    "finetune": ("tokens", "sequence"),
-    "serve": ("input_tokens", "output_tokens"),
-    "infer": ("requests", "input_tokens", "output_tokens"),
-}
+KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
 AUTOMATIC = "automatic"
 
 
 def inputs() -> dict[str, Any]:
     """The scenario that the visitor describes; the address of the page carries it."""
     models, devices = sorted(model.id for model in dense_decoders()), listing("hardware")
-    kind = st.radio("Workload", list(FIELDS), key="workload", bind="query-params", horizontal=True)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", models, models.index("llama-3.1-8b"), key="model", bind="query-params", width=230)
-        hardware = st.selectbox(
-            "Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params", width=200
-        )
-        count = st.number_input("Devices", 1, 1_000_000, 64, key="devices", bind="query-params", width=150)
-        precision = st.selectbox(
-            "Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params", width=150
-        )
-        work: dict[str, Any] = {"kind": kind}
-        for field in FIELDS[kind]:
-            label, hint = WORK[field]
-            said = st.text_input(
-                label,
-                key=field,
-                bind="query-params",
-                placeholder=hint,
-                max_chars=30,
-                width=165,
-                help="Such as 8192, 1e12 or 1 T.",
-            )
-            if said.strip():
-                work[field] = said.strip()
-    tree = {"model": model, "hardware": hardware, "devices": count, "workload": work}
+    kind = st.radio("Workload", list(KINDS), key="workload", bind="query-params", horizontal=True)
+    with st.grid(4, min_column_width=160):
+        model = st.selectbox("Model", models, models.index("llama-3.1-8b"), key="model", bind="query-params")
+        hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
+        count = st.text_input("Devices", "64", LONGEST_NUMBER, key="devices", bind="query-params")
+        precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
+        work = {name: field(name, info) for name, info in KINDS[kind].model_fields.items() if name != "kind"}
+    tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
+    tree["workload"] |= {name: value for name, value in work.items() if value}
     return tree if precision == AUTOMATIC else tree | {"precision": precision}
 
 
-def show_figures(answer: parts.Estimate) -> None:
-    """The totals, then what they come from, as cards with ranges."""
-    with st.container(horizontal=True):
-        for name, label in LABELS.items():
-            parts.card(label, answer.totals[name], UNITS[name], answer.ranges.get(name))
-    with st.container(horizontal=True):
-        for name, (label, unit) in PERFORMANCE.items():
-            if name in answer.outcome.performance:
-                parts.card(label, answer.outcome.performance[name], unit, answer.ranges.get(name))
+def field(name: str, info: FieldInfo) -> str | None:
+    """What the visitor says for one field of the workload; None leaves it to the library."""
+    label = name.replace("_", " ").capitalize()
+    if choices := [choice for choice in get_args(info.annotation) if isinstance(choice, str)]:
+        at = choices.index(info.default)
+        value = st.selectbox(label, choices, at, key=name, bind="query-params", help=info.description)
+        return None if value == info.default else value
+    figure = next((mark for mark in info.metadata if isinstance(mark, Figure)), None)
+    hint = str(figure.write(info.default)) if figure else AUTOMATIC
+    return st.text_input(
+        label, "", LONGEST_NUMBER, key=name, bind="query-params", placeholder=hint, help=info.description
+    ).strip()
+
+
+def show_answer(answer: parts.Estimate) -> None:
+    """The figures with their ranges, what each total consists of, and what its range depends on."""
+    with st.grid(6, min_column_width=150):
+        for label, value, spread in text.totals(answer):
+            st.metric(label, value, spread or None, delta_color="off", delta_arrow="off", border=True, height="stretch")
+    st.caption("Below each figure its 80 % range, from the 10th to the 90th percentile.")
+    names = {label: name for name, label in text.LABELS.items() if name in answer.outcome.breakdown}
+    label = st.segmented_control(
+        "Break down", list(names), default="cost", required=True, key="total", bind="query-params"
+    )
+    name = names[label]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader(f"What the {label} consists of")
+        parts.bars(answer.outcome.breakdown[name], text.UNITS[name], total=answer.totals[name])
+    with right:
+        st.subheader(f"What the range of the {label} depends on")
+        parts.drivers(answer, name)
+
+
+def show_memory(answer: parts.Estimate) -> None:
+    """The memory of the fullest device, against what it has."""
+    st.subheader("Memory of a device")
+    outcome = answer.outcome
+    parts.bars(outcome.memory_parts, "B", total=outcome.memory_used, capacity=outcome.job.hardware.memory)
 
 
 def show_working(tree: dict[str, Any], answer: parts.Estimate) -> None:
     """The formulas behind a figure, with numbers in them."""
-    figures = [f"totals.{name}" for name in answer.totals] + [
-        f"performance.{name}" for name in answer.outcome.performance
-    ]
-    figure = st.selectbox(
-        "Figure", figures, figures.index("totals.cost_usd"), key="explain", bind="query-params", width=320
-    )
-    levels = st.slider("Levels of formulas to open", 1, 8, 3, key="levels", bind="query-params", width=320)
+    figures = [f"totals.{name}" for name in answer.totals]
+    figures += [f"performance.{name}" for name in answer.outcome.performance]
+    with st.grid(2):
+        figure = st.selectbox("Figure", figures, None, key="explain", bind="query-params", placeholder="choose one")
+        if figure is None:
+            return
+        levels = st.slider("Levels of formulas to open", 1, 8, 3, key="levels", bind="query-params")
     for name, formula, origin in parts.working(json.dumps(tree), figure, levels):
-        st.markdown(f"**{parts.plain(name)}**")
-        if formula:
-            st.latex(formula)
-        st.caption(parts.plain(origin))
+        left, right = st.columns([1, 2], vertical_alignment="center")
+        left.markdown(f"**{parts.plain(name)}**")
+        left.caption(parts.plain(origin))
+        right.latex(formula)
 
 
 st.title("Estimate")
+# Only a visitor who arrives has an address that the inputs did not write.
+address = {} if "workload" in st.session_state else st.query_params.to_dict()
 tree = inputs()
+for name, value in address.items():
+    used = str(st.session_state.get(name, value))
+    if used != value:
+        asked = f"{name} = {value[:LONGEST_NUMBER]}"
+        said = f"The address says {asked}, which is not possible here; used: {used or AUTOMATIC}."
+        st.warning(parts.plain(said))
 answer = parts.estimate(tree)
 if answer is not None:
-    (st.success if answer.fits else st.error)(f"**{parts.plain(sentence(answer))}**")
+    (st.success if answer.fits else st.error)(f"**{parts.plain(text.sentence(answer))}**")
     for warning in answer.warnings:
         st.warning(parts.plain(warning))
-    if answer.fits:
-        show_figures(answer)
+    if answer.changes is not None:
+        advice = f"Nearest change that fits: {text.in_words(answer.changes)}"
+        if answer.changes:
+            apply = {path: str(value) for path, value in answer.changes.items()}
+            st.button(advice, on_click=st.session_state.update, args=(apply,))
+        else:
+            st.info(advice)
+        show_memory(answer)
     else:
-        st.info(f"Nearest change that fits: {parts.plain(answer.remedy or '')}")
-    left, right = st.columns(2, gap="large")
-    if answer.fits:
+        show_answer(answer)
+        left, right = st.columns(2, gap="medium")
         with left:
-            st.subheader("Cost by cause")
-            parts.parts_bar("Cost", answer.outcome.breakdown["cost_usd"], answer.totals["cost_usd"], "USD")
-    with right if answer.fits else left:
-        st.subheader("Memory of a device")
-        parts.memory_bar(answer)
+            show_memory(answer)
+        with right:
+            st.subheader("Performance")
+            st.table(
+                [dict(zip(("figure", "value", "80 % range"), row, strict=True)) for row in text.performance(answer)],
+                hide_index=True,
+            )
     st.subheader("Take it along")
     st.code(parts.command_line(tree), language="bash", wrap_lines=True)
-    st.download_button("Scenario as YAML", to_yaml(tree), "scenario.yaml", "application/yaml", on_click="ignore")
-    with st.expander("Explain a figure", icon=":material/function:"):
-        show_working(tree, answer)
+    yaml = to_yaml(answer.resolved.scenario)
+    st.download_button("Scenario as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
+    st.subheader("Explain a figure")
+    show_working(tree, answer)
     st.subheader("Assumptions and sources")
+    st.caption(f"{text.standing(answer)}.")
     parts.assumptions(answer)

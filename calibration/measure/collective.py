@@ -127,6 +127,7 @@ class Group:
         for process in self.processes:
             process.join(2)
             process.kill()
+            process.join()
         self.folder.cleanup()
 
 

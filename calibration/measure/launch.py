@@ -24,6 +24,11 @@ TORCH = (
     (1, "module", 1),  # the same through nn.Module
     (1, "index", ROWS),
     (1, "zero_grad", 4),
+    (1, "inference", 2),  # of a network of so many tiny layers
+    (1, "step", 2),  # of its training: what a call costs among others, not in a loop of its own
+    (2, "quantized_module", 1),  # a linear layer with int8 weights that quantises its input
+    (2, "inference", 8),
+    (2, "step", 8),
     (2, "linear_forward_backward", 1),
     (2, "linear_forward_backward", 8),
     (2, "forward", 32),
@@ -46,7 +51,8 @@ NUMPY = (
 def points(device: Device, effort: Effort) -> Iterator[Point]:
     """Host costs, in fp32: the values do not matter."""
     for operation, count in effort.rows(NUMPY if device.backend == "numpy" else TORCH):
-        if operation != "synchronize" or device.cuda:
+        wanted = device.cuda if operation == "synchronize" else operation != "quantized_module" or _quantizes(device)
+        if wanted:
             yield Point("launch", {"operation": operation, "count": count}, "fp32", device)
 
 
@@ -103,10 +109,15 @@ def _prepare_torch(operation: str, count: int, device: Device) -> Callable[[], o
 
         return zero_grad
 
+    if operation in ("inference", "step"):
+        return _prepare_network(count, device, training=operation == "step")
+
     def synchronize() -> None:
         x.add(w)
         device.synchronize()
 
+    if operation == "quantized_module":
+        return _prepare_quantized(x)
     if operation == "module":
         layer = torch.nn.Linear(8, 8, bias=False, device=device.name).requires_grad_(False)
         return lambda: layer(x)
@@ -121,3 +132,36 @@ def _prepare_torch(operation: str, count: int, device: Device) -> Callable[[], o
         "linear_forward_backward": chain(lambda y: linear(x, y), backward=True),
     }
     return runs[operation]
+
+
+def _prepare_network(count: int, device: Device, training: bool) -> Callable[[], object]:
+    """So many layers of 8 × 8 with ReLU behind each: an inference call, or a step of gradient descent."""
+    import torch
+
+    layers = [layer for _ in range(count) for layer in (torch.nn.Linear(8, 8), torch.nn.ReLU())]
+    network, x, y = torch.nn.Sequential(*layers).to(device.name), device.random(8, 8), device.random(8, 8)
+    if not training:
+        return torch.inference_mode()(lambda: network(x))
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(network(x), y).backward()
+        optimizer.step()
+
+    return step
+
+
+def _quantizes(device: Device) -> bool:
+    return device.backend == "torch" and not device.cuda and not device.lacks("int8")
+
+
+def _prepare_quantized(x: Any) -> Callable[[], object]:
+    import warnings
+
+    import torch
+
+    with warnings.catch_warnings():  # torch announces a successor that does not yet have these CPU kernels
+        warnings.simplefilter("ignore")
+        layer = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(8, 8)), {torch.nn.Linear})[0]
+    return torch.inference_mode()(lambda: layer(x))

@@ -1,8 +1,9 @@
 """Dense decoder transformers: Llama- and GPT-like, MHA, GQA or MQA, gated or plain MLP, tied or untied.
 
 Sharding follows Shoeybi et al. 2019 (arXiv:1909.08053), §3: QKV and up-projection split by columns, output and
-down-projection by rows, embedding and head by vocabulary; norms run on shards of the sequence (Korthikanti et
-al. 2022, arXiv:2205.05198, §4.2.2). KV heads fewer than shards are replicated.
+down-projection by rows, embedding and head by vocabulary; norms run on shards of the sequence
+where sequence parallelism is on (Korthikanti et al. 2022, arXiv:2205.05198, §4.2.2), else on all of it. KV heads
+fewer than shards are replicated.
 """
 
 from __future__ import annotations
@@ -11,16 +12,27 @@ from dataclasses import dataclass
 
 from costmodel import ops
 from costmodel.formula import formula
-from costmodel.operators.attention import attention_bytes, attention_flops, attention_pairs, kv_bytes_per_token
-from costmodel.operators.matmul import matmul_bytes, matmul_flops, parameter_count_matmul
+from costmodel.operators.attention import (
+    attention_bytes,
+    attention_flops,
+    attention_pairs,
+    attention_work,
+    decode_blocks,
+    kv_bytes_per_token,
+    prefill_blocks,
+    row_padding,
+    tiled_pairs,
+)
+from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes, parameter_count_matmul
 from costmodel.operators.memory_bound import (
     activation_traffic,
     copy_bytes,
     loss_bytes,
     norm_bytes,
-    norms_and_residuals_bytes,
+    residual_bytes,
 )
 from costmodel.program import Operator, Program
+from costmodel.trace import constant
 from costmodel.units import Bytes, Count, Number
 
 
@@ -29,7 +41,8 @@ class Shape:
     """Shape parameters; those from `gated` on are 1 for yes and 0 for no unless said otherwise.
 
     `norm_vectors`: parameter vectors per norm (1 RMS norm, 2 layer norm with bias, 0 none). `layer_norms`: norms
-    per layer. `learned_positions`: rows of a learned position table (0 for rotary and ALiBi).
+    per layer. `learned_positions`: rows of a learned position table (0 for rotary and ALiBi). `qk_norm`: 0 none, 1 one
+    vector that all heads share, 2 a vector over all heads together.
     """
 
     layers: Count
@@ -57,13 +70,15 @@ class Shape:
 class Pass:
     """What goes through the program at once: `sequences` of `queries` new tokens each, behind `context` cached ones.
 
-    `head_queries`: tokens per sequence that reach the output head (all in training, one in generation).
+    `head_queries`: tokens per sequence that reach the output head (all in training, one in generation). `decode`: each
+    sequence makes one token.
     """
 
     sequences: Count
     queries: Count
     context: Count
     head_queries: Count
+    decode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +140,9 @@ def norm_parameters(width: Count, vectors: Count, norms: Count = 1.0) -> Count:
 
 
 @formula(r"N_{qk}", source="definition")
-def qk_norm_parameters(head_dim: Count, qk_norm: Count) -> Count:
-    """Parameters of the norms on queries and keys, one vector each, where a model has them."""
-    return 2 * head_dim * qk_norm
+def qk_norm_parameters(heads: Count, kv_heads: Count, head_dim: Count, qk_norm: Count) -> Count:
+    """Parameters of the norms on queries and keys: none, a vector each that all heads share, or one over all heads."""
+    return head_dim * ops.where(qk_norm >= 2, heads + kv_heads, 2 * qk_norm)
 
 
 @formula(r"N_{emb}", source="definition")
@@ -164,16 +179,21 @@ def _matmul(
         parameters=parameter_count_matmul(n, k, bias),
         flops=matmul_flops(m, n, k),
         traffic=matmul_bytes(m, n, k, size.activation, size.weight),
+        inputs=matrix_bytes(m, k, size.activation),
+        outputs=matrix_bytes(m, n, size.activation),
         depth=k,
         saved=saved,
         cheap=cheap,
     )
 
 
-def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number) -> Program:
-    """The operators that one of `shards` tensor-parallel devices runs for one forward pass."""
+def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequence_shards: Number) -> Program:
+    """The operators that one of `shards` tensor-parallel devices runs for one forward pass.
+
+    Norms and residuals run on 1 / `sequence_shards` of the tokens.
+    """
     tokens = pass_tokens(run.sequences, run.queries)
-    sequence_shard = sharded(tokens, shards)
+    sequence_shard = sharded(tokens, sequence_shards)
     heads, kv_heads = local_heads(shape.heads, shards), local_kv_heads(shape.kv_heads, shards)
     qkv = qkv_width(heads, kv_heads, shape.head_dim)
     attention_out = attention_width(heads, shape.head_dim)
@@ -185,35 +205,58 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number) -> Prog
     activated = saved_bytes(tokens, ffn, size.activation)
 
     norm = Operator(
-        "norms and residuals",
+        "norms",
         "memory_bound",
+        "norm",
         parameters=norm_parameters(shape.hidden, shape.norm_vectors, shape.layer_norms),
-        traffic=norms_and_residuals_bytes(sequence_shard, shape.hidden, size.activation),
+        traffic=norm_bytes(sequence_shard, shape.hidden, size.activation, shape.layer_norms),
+        calls=shape.layer_norms,
         saved=norm_inputs_bytes(sequence_shard, shape.hidden, size.activation),
+    )
+    sums = constant(2.0, "sums", "a layer adds the outputs of attention and MLP to what came in")
+    residuals = Operator(
+        "residuals",
+        "memory_bound",
+        "elementwise",
+        traffic=residual_bytes(sequence_shard, shape.hidden, size.activation, sums),
+        calls=sums,
     )
     rotary = Operator(
         "positions and KV write",
         "memory_bound",
-        parameters=qk_norm_parameters(shape.head_dim, shape.qk_norm),
+        "activation",
+        parameters=qk_norm_parameters(heads, kv_heads, shape.head_dim, shape.qk_norm),
         traffic=copy_bytes(tokens, qkv, size.activation),
     )
     attention = Operator(
         "attention",
         "attention",
+        "attention_decode" if run.decode else "attention_prefill",
         flops=attention_flops(pairs, heads, shape.head_dim),
         traffic=attention_bytes(run.sequences, run.queries, run.context, heads, shape.head_dim, size.activation, kv),
         depth=attention_keys(run.queries, run.context),
+        work=attention_work(
+            tiled_pairs(pairs, run.sequences, run.queries),
+            heads,
+            shape.head_dim,
+            row_padding(run.queries, heads, kv_heads),
+        ),
+        blocks=decode_blocks(run.sequences, kv_heads)
+        if run.decode
+        else prefill_blocks(run.sequences, run.queries, heads),
         saved=saved_bytes(tokens, qkv, size.activation),
         high_precision=True,
     )
     activation = Operator(
         "activation",
         "memory_bound",
+        "activation",
         traffic=activation_traffic(tokens, up, ffn, size.activation),
         saved=saved_bytes(tokens, up, size.activation),
     )
     layer = (
         norm,
+        residuals,
         _matmul("qkv", tokens, qkv, shape.hidden, shape.qkv_bias, size, normed),
         rotary,
         attention,
@@ -242,6 +285,7 @@ def _embedding(shape: Shape, tokens: Number, size: ElementBytes, shards: Number)
     return Operator(
         "embedding",
         "memory_bound",
+        "embedding",
         parameters=ops.total(
             {
                 "tables": embedding_parameters(shape.vocab, shape.hidden, shape.learned_positions, shards),
@@ -261,12 +305,15 @@ def _head(shape: Shape, tokens: Number, size: ElementBytes, shards: Number) -> t
         parameters=head_parameters(shape.vocab, shape.hidden, shape.tied, shape.head_bias, shards),
         flops=matmul_flops(tokens, vocab, shape.hidden),
         traffic=matmul_bytes(tokens, vocab, shape.hidden, size.activation, size.activation),
+        inputs=matrix_bytes(tokens, shape.hidden, size.activation),
+        outputs=matrix_bytes(tokens, vocab, size.activation),
         depth=shape.hidden,
         high_precision=True,
     )
     norm = Operator(
         "final norm",
         "memory_bound",
+        "norm",
         parameters=norm_parameters(shape.hidden, shape.norm_vectors),
         traffic=norm_bytes(tokens, shape.hidden, size.activation),
         saved=saved_bytes(tokens, shape.hidden, size.activation),
@@ -274,6 +321,7 @@ def _head(shape: Shape, tokens: Number, size: ElementBytes, shards: Number) -> t
     loss = Operator(
         "softmax and loss",
         "memory_bound",
+        "softmax",
         traffic=loss_bytes(tokens, vocab, size.logit),
         saved=saved_bytes(tokens, vocab, size.logit),
     )

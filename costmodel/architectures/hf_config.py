@@ -98,7 +98,7 @@ def _qwen3(config: Config) -> dict[str, Any]:
     bias = _flag(config, "attention_bias", False)
     head_dim = _number(config, "head_dim", 128)
     window = _qwen_window(config)
-    return _llama_like(config, window=window, head_dim=head_dim, attention_bias=bias, output_bias=bias, qk_norm=True)
+    return _llama_like(config, window=window, head_dim=head_dim, attention_bias=bias, output_bias=bias, qk_norm="head")
 
 
 def _qwen_window(config: Config) -> float | None:

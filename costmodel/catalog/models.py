@@ -19,7 +19,9 @@ class ModelRow:
     """A model as published; None where the source does not say. Rows of kind "language-dense" say all but counts.
 
     `vocab` is the padded size where there is one: the rows that the embedding really has, with which the published
-    counts agree. `attention_bias` is that of queries, keys and values. `params_exact`: the count is not rounded.
+    counts agree. `attention_bias` is that of queries, keys and values. `qk_norm`: none, head (one vector that all
+    heads share) or all (one over all heads). `position_rows`: rows of a learned position table where they are not
+    `max_position`. `params_exact`: the count is not rounded.
     """
 
     id: str
@@ -39,13 +41,14 @@ class ModelRow:
     output_bias: bool | None
     mlp_bias: bool | None
     head_bias: bool | None
-    qk_norm: bool | None
+    qk_norm: str
     norm: str
     layer_norms: int | None
     embedding_norm: bool | None
     parallel_block: bool | None
     position: str
     max_position: int | None
+    position_rows: int | None
     params_published: int | None
     params_exact: bool
     weights_dtype: str

@@ -13,6 +13,7 @@ COMMANDS = {
     "explain": "The working of one figure, down to catalog figures with sources.",
     "compare": "Several scenarios side by side.",
     "sweep": "A table over one or more axes of a scenario.",
+    "validate": "Published runs against predictions.",
     "formulas": "The formulas: text, units, source.",
     "documents": "The five documents' formulas, literal and refined, with their worked examples.",
     "schema": "JSON Schema of a scenario file, for editors.",
@@ -54,31 +55,38 @@ def cli(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; exit codes: 0 answered, 2 bad input, 3 not feasible, 130 interrupted, 1 a bug."""
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; exit codes: 0 answered, 2 bad input, 3 not feasible, 130 interrupted, 1 a bug."""
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return cli.main(arguments, standalone_mode=False) or 0
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return 130
     except click.ClickException as error:
-        click.echo(f"costmodel: {error.format_message()}", err=True)
-        sys.exit(2)
+        return _refused(error.format_message().replace("\n", " "))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except ValueError as error:
-        if not type(error).__module__.startswith("costmodel."):
-            _bug(error)
-        for line in str(error).splitlines():
-            click.echo(f"costmodel: {line}", err=True)
-        sys.exit(2)
+        if type(error).__module__.startswith("costmodel."):
+            return _refused(str(error))
+        return _bug(error, arguments)
     except Exception as error:
-        _bug(error)
+        return _bug(error, arguments)
 
 
-def _bug(error: Exception) -> None:
-    if "--debug" in sys.argv:
+def _refused(message: str) -> int:
+    """One line for each thing that is wrong with the input."""
+    for line in message.splitlines():
+        click.echo("costmodel: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True)
+    return 2
+
+
+def _bug(error: Exception, arguments: list[str]) -> int:
+    if "--debug" in arguments:
         raise error
     click.echo(f"costmodel: internal error: {error!r}; please report it with the output of --debug", err=True)
-    sys.exit(1)
+    return 1

@@ -26,10 +26,11 @@ def command(
     """
     from costmodel.report.sweep import as_text
     from costmodel.report.table import columns
-    from costmodel.sweeping import axis, sweep
+    from costmodel.sweeping import sweep, typed_axes
 
     source, overrides = read(scenario, flags, changes)
-    found = sweep(source, dict(axis(text) for text in axes), overrides=overrides)
+    values = typed_axes(axes)
+    found = sweep(source, values, overrides=overrides)
     if output == "csv":
         click.echo(columns(found), nl=False)
     elif output == "json":
@@ -37,4 +38,4 @@ def command(
             json.dumps({k: [None if v != v else v for v in c.tolist()] for k, c in found.items()}, allow_nan=False)
         )
     else:
-        click.echo(as_text(found, [text.partition("=")[0] for text in axes]))
+        click.echo(as_text(found, list(values)))

@@ -20,7 +20,7 @@ from costmodel.costs.staff import staff_cost, staff_hours
 from costmodel.costs.storage import storage_cost, stored_byte_months
 from costmodel.job import Job
 from costmodel.units import Number
-from costmodel.workloads.formulas import device_time
+from costmodel.workloads.formulas.run import device_time
 
 Parts = dict[str, Number]
 

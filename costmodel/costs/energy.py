@@ -33,6 +33,12 @@ def device_power(
     return ops.maximum(tdp * ops.minimum(share, cap), idle)
 
 
+@formula(r"P_{tdp}", source="costmodel-prior")
+def power_of_cores(cores: Count, per_core: Watts = 8.0) -> Watts:
+    """Thermal design power of a processor where none is known; data sheets state 4 to 15 W a core."""
+    return cores * per_core
+
+
 @formula(r"E_{idle}", source="barroso-2018")
 def idle_energy(devices: Count, idle: Watts, duration: Seconds) -> Joules:
     """What the devices would draw if they did nothing."""

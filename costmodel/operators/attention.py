@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, causal, with grouped KV heads: counts and time."""
+"""Scaled dot-product attention with grouped KV heads: counts and time, of whole prompts and of single tokens."""
 
 from costmodel import ops
 from costmodel.formula import formula
@@ -11,10 +11,57 @@ def attention_pairs(sequences: Count, queries: Count, context: Count) -> Count:
     return sequences * queries * (context + (queries + 1) / 2)
 
 
+@formula(r"P_{win}", source="beltagy-2020")
+def window_pairs(sequences: Count, queries: Count, context: Count, window: Count) -> Count:
+    """Query-key pairs of causal attention in which each token sees the last `window` tokens at most."""
+    growing = ops.maximum(0, ops.minimum(queries, window - context))
+    return sequences * (growing * (context + (growing + 1) / 2) + (queries - growing) * window)
+
+
 @formula(r"F_{att}", source="vaswani-2017")
 def attention_flops(pairs: Count, heads: Count, head_dim: Count, flop_per_multiply_add: Flop = 2.0) -> Flop:
     """Operations of attention: per head and pair one dot product for the score and one for the weighted value."""
     return 2 * flop_per_multiply_add * pairs * heads * head_dim
+
+
+@formula(r"P_{tile}", source="dao-2022")
+def tiled_pairs(pairs: Count, sequences: Count, queries: Count, tile: Count = 128.0) -> Count:
+    """Pairs that a tiled kernel computes: tiles on the diagonal whole, half of which the mask then drops."""
+    return pairs + sequences * queries * (ops.minimum(queries, tile) - 1) / 2
+
+
+@formula(r"\phi_{row}", source="costmodel-prior")
+def row_padding(queries: Count, heads: Count, kv_heads: Count, rows: Count = 16.0) -> Count:
+    """How much work grows because a matrix unit takes whole tiles of `rows` queries that share a KV head."""
+    return ops.maximum(1, rows * kv_heads / (heads * queries))
+
+
+@formula(r"W_{att}", source="costmodel-prior")
+def attention_work(
+    pairs: Count,
+    heads: Count,
+    head_dim: Count,
+    padding: Count,
+    softmax_dims: Count = 20.0,
+    flop_per_multiply_add: Flop = 2.0,
+) -> Flop:
+    """Operations that a kernel's time goes by: `pairs` in tiles, padded rows, and the softmax.
+
+    The exponential of a pair costs as much as `softmax_dims` more features of a head.
+    """
+    return 2 * flop_per_multiply_add * pairs * heads * (head_dim + softmax_dims) * padding
+
+
+@formula(r"n_{blk}", source="dao-2022")
+def prefill_blocks(sequences: Count, queries: Count, heads: Count, tile: Count = 128.0) -> Count:
+    """Blocks that a prefill is cut into: 128 queries of one head each."""
+    return sequences * heads * ops.ceil(queries / tile)
+
+
+@formula(r"n_{blk}", source="ainslie-2023")
+def decode_blocks(sequences: Count, kv_heads: Count) -> Count:
+    """Blocks that a decode step is cut into: one per sequence and KV head."""
+    return sequences * kv_heads
 
 
 @formula(r"B_{kv}", source="ainslie-2023")
@@ -34,18 +81,25 @@ def attention_bytes(
 
 @formula(r"t_{att}", source="costmodel-prior")
 def attention_time(
-    flops: Flop,
+    work: Flop,
     traffic: Bytes,
     keys: Count,
+    blocks: Count,
     peak: FlopPerSecond,
     bandwidth: BytesPerSecond,
+    multiprocessors: Count,
     compute_efficiency: Fraction,
     bandwidth_efficiency: Fraction,
     launch: Seconds,
     step_per_key: Seconds,
-    overlap_power: Count,
+    time_per_block: Seconds,
 ) -> Seconds:
-    """Time of fused attention: launch, then compute, traffic and the walk over the keys joined by a soft maximum."""
-    compute = flops / (compute_efficiency * peak)
+    """Time of fused attention: launch, compute, traffic, the walk of a block over its keys, and blocks that queue.
+
+    The parts hardly overlap, so they add up. `keys` is what one query sees at most; the first block of each
+    multiprocessor is part of the launch.
+    """
+    compute = work / (compute_efficiency * peak)
     memory = traffic / (bandwidth_efficiency * bandwidth)
-    return launch + ops.soft_maximum(overlap_power, compute, memory, keys * step_per_key)
+    queue = ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
+    return launch + compute + memory + keys * step_per_key + queue

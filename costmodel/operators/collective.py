@@ -16,42 +16,14 @@ def ring_time(
     latency_per_rank: Seconds,
     overlap_power: Count,
 ) -> Seconds:
-    """Time of a ring collective over `payload` bytes: passes = 1 for all-gather or reduce-scatter, 2 for all-reduce.
+    """Time of a collective inside a scale-up domain: 2 passes for all-reduce, 1 for gather, scatter or all-to-all.
 
     Each pass moves (ranks − 1)/ranks of the payload over every device's link. Latency and transfer join with a
     power below 1, since the protocols used for short messages reach only a part of the bandwidth.
     """
     transfer = passes * (ranks - 1) / ranks * payload / (bandwidth_efficiency * bandwidth)
-    start = latency + latency_per_rank * (ranks - 1)
+    start = latency + latency_per_rank * ops.maximum(ranks - 2, 0)
     return ops.where(ranks > 1, ops.soft_maximum(overlap_power, transfer, start), 0.0)
-
-
-@formula(r"t_{ar}", source="thakur-2005")
-def all_reduce_time(
-    payload: Bytes,
-    ranks: Count,
-    bandwidth: BytesPerSecond,
-    bandwidth_efficiency: Fraction,
-    latency: Seconds,
-    latency_per_rank: Seconds,
-    overlap_power: Count,
-) -> Seconds:
-    """Time of an all-reduce: a reduce-scatter and an all-gather, two passes around the ring."""
-    return ring_time(payload, ranks, 2, bandwidth, bandwidth_efficiency, latency, latency_per_rank, overlap_power)
-
-
-@formula(r"t_{ag}", source="thakur-2005")
-def all_gather_time(
-    payload: Bytes,
-    ranks: Count,
-    bandwidth: BytesPerSecond,
-    bandwidth_efficiency: Fraction,
-    latency: Seconds,
-    latency_per_rank: Seconds,
-    overlap_power: Count,
-) -> Seconds:
-    """Time of an all-gather or reduce-scatter of `payload` bytes in all: one pass around the ring."""
-    return ring_time(payload, ranks, 1, bandwidth, bandwidth_efficiency, latency, latency_per_rank, overlap_power)
 
 
 @formula(r"t_{p2p}", source="hockney-1994")
@@ -62,13 +34,30 @@ def point_to_point_time(
     return latency + payload / (bandwidth_efficiency * bandwidth)
 
 
-@formula(r"b_{port}", source="thakur-2005")
-def ports_bandwidth(members: Count, link: BytesPerSecond, network: BytesPerSecond) -> BytesPerSecond:
-    """Bandwidth that a device sees in a ring across domains.
+@formula(r"t_{hier}", source="thakur-2005")
+def hierarchical_time(
+    payload: Bytes,
+    ranks: Count,
+    members: Count,
+    passes: Count,
+    link: BytesPerSecond,
+    network: BytesPerSecond,
+    bandwidth_efficiency: Fraction,
+    latency: Seconds,
+    latency_per_doubling: Seconds,
+    overlap_power: Count,
+) -> Seconds:
+    """Time of a collective across scale-up domains, of which each holds `members` of the group.
 
-    The group's `members` in one domain carry the ring over all their network ports, up to the speed of the link.
+    The members share what leaves their domain among their network ports. Traffic inside and between domains
+    overlaps: the slower one counts. Latency grows with the depth of a tree over the domains.
     """
-    return ops.minimum(link, members * network)
+    domains = ops.maximum(ranks / members, 1)
+    inside = (members - 1) / members * payload / link
+    between = (domains - 1) / domains * payload / (members * network)
+    transfer = passes * ops.maximum(inside, between) / bandwidth_efficiency
+    start = latency + latency_per_doubling * ops.log2(domains)
+    return ops.where(ranks > 1, ops.soft_maximum(overlap_power, transfer, start), 0.0)
 
 
 @formula(r"g_{dom}", source="definition")

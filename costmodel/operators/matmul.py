@@ -23,10 +23,27 @@ def parameter_count_matmul(n: Count, k: Count, bias: Count) -> Count:
     return n * k + bias * n
 
 
+@formula(r"B_{mat}", source="definition")
+def matrix_bytes(rows: Count, columns: Count, element_bytes: Bytes) -> Bytes:
+    """Bytes of a matrix."""
+    return rows * columns * element_bytes
+
+
+@formula(r"t_{walk}", source="costmodel-prior")
+def walk_time(depth: Count, step_per_depth: Seconds, usual: Count = 1000.0, power: Count = 0.8) -> Seconds:
+    """Time of the serial walk along k that is left however few rows and columns there are.
+
+    It grows less than k itself, since libraries cut a long k into parts; `step_per_depth` is its pace at the usual k.
+    """
+    return step_per_depth * usual * (depth / usual) ** power
+
+
 @formula(r"t_{mm}", source="costmodel-prior")
 def matmul_time(
     flops: Flop,
     traffic: Bytes,
+    inputs: Bytes,
+    outputs: Bytes,
     depth: Count,
     peak: FlopPerSecond,
     bandwidth: BytesPerSecond,
@@ -35,11 +52,15 @@ def matmul_time(
     launch: Seconds,
     step_per_depth: Seconds,
     overlap_power: Count,
+    write_cost: Count,
+    quantization_passes: Count,
 ) -> Seconds:
     """Time of one product: launch, then compute, traffic and the serial walk along k joined by a soft maximum.
 
-    The walk (`depth` = k times `step_per_depth`) is what keeps small m·n from filling the chip.
+    Of the `traffic`, a byte of the outputs costs `write_cost` times one that is read. Before a product in 8 or 4 bits
+    its inputs are quantised, which takes as long as reading them `quantization_passes` times at full bandwidth.
     """
     compute = flops / (compute_efficiency * peak)
-    memory = traffic / (bandwidth_efficiency * bandwidth)
-    return launch + ops.soft_maximum(overlap_power, compute, memory, depth * step_per_depth)
+    memory = (traffic + (write_cost - 1) * outputs) / (bandwidth_efficiency * bandwidth)
+    product = ops.soft_maximum(overlap_power, compute, memory, walk_time(depth, step_per_depth))
+    return launch + product + quantization_passes * inputs / bandwidth

@@ -1,19 +1,25 @@
-"""Operators that do little but move data: norms, activations, residual sums, look-ups, loss, optimizer."""
+"""Operators that do little but move data: norms, activations, residual sums, look-ups, softmax and loss.
+
+Traffic counts each operand once; what an implementation moves twice is part of its class's bandwidth efficiency.
+"""
 
 from costmodel.formula import formula
 from costmodel.units import Bytes, BytesPerSecond, Count, Fraction, Seconds
 
+# Sums and copies; functions of each element, rotary positions among them; norms; softmax and loss; look-ups.
+CLASSES = ("elementwise", "activation", "norm", "softmax", "embedding")
+
 
 @formula(r"B_{norm}", source="definition")
-def norm_bytes(rows: Count, width: Count, element_bytes: Bytes) -> Bytes:
-    """Traffic of a norm: its input is read for the statistics and again for the scaling, its output written."""
-    return 3 * rows * width * element_bytes
+def norm_bytes(rows: Count, width: Count, element_bytes: Bytes, norms: Count = 1.0) -> Bytes:
+    """Traffic of norms: input and output."""
+    return 2 * norms * rows * width * element_bytes
 
 
 @formula(r"B_{res}", source="definition")
-def norms_and_residuals_bytes(rows: Count, width: Count, element_bytes: Bytes) -> Bytes:
-    """Traffic of a layer's two norms (three passes each) and two residual sums (two reads, one write each)."""
-    return 12 * rows * width * element_bytes
+def residual_bytes(rows: Count, width: Count, element_bytes: Bytes, sums: Count = 1.0) -> Bytes:
+    """Traffic of residual sums: two inputs and an output each."""
+    return 3 * sums * rows * width * element_bytes
 
 
 @formula(r"B_{copy}", source="definition")
@@ -30,21 +36,29 @@ def activation_traffic(rows: Count, up: Count, ffn: Count, element_bytes: Bytes)
 
 @formula(r"B_{loss}", source="definition")
 def loss_bytes(rows: Count, vocab: Count, element_bytes: Bytes) -> Bytes:
-    """Traffic of softmax and loss: logits are read for maximum, sum and gradient, and the gradient is written."""
-    return 4 * rows * vocab * element_bytes
+    """Traffic of softmax and loss: logits are read, and their probabilities written for the backward pass."""
+    return 2 * rows * vocab * element_bytes
+
+
+@formula(r"\eta_{hot}", source="costmodel-prior")
+def cached_share(traffic: Bytes, cache: Bytes) -> Fraction:
+    """How far data of so many bytes are still in the last cache when the next operator reads them."""
+    return 1 / (1 + (traffic / cache) ** 2)
 
 
 @formula(r"t_{mem}", source="costmodel-prior")
 def memory_bound_time(
-    traffic: Bytes, bandwidth: BytesPerSecond, bandwidth_efficiency: Fraction, launch: Seconds
+    calls: Count,
+    traffic: Bytes,
+    bandwidth: BytesPerSecond,
+    cache: Bytes,
+    bandwidth_efficiency: Fraction,
+    launch: Seconds,
+    cache_speedup: Count,
 ) -> Seconds:
-    """Time of an operator that is bound by memory: launch plus traffic over the reachable bandwidth."""
-    return launch + traffic / (bandwidth_efficiency * bandwidth)
+    """Time of `calls` operators that are bound by memory: launches, and traffic over the bandwidth that they reach.
 
-
-@formula(r"t_{opt}", source="rajbhandari-2020")
-def optimizer_time(
-    parameters: Count, bytes_per_parameter: Bytes, bandwidth: BytesPerSecond, bandwidth_efficiency: Fraction
-) -> Seconds:
-    """Time of an optimizer step: every parameter's gradient, state and weight are read, and the latter written."""
-    return parameters * bytes_per_parameter / (bandwidth_efficiency * bandwidth)
+    That is `cache_speedup` times higher where the bytes of a call stay in the last cache.
+    """
+    reached = bandwidth_efficiency * (1 + (cache_speedup - 1) * cached_share(traffic / calls, cache))
+    return calls * launch + traffic / (reached * bandwidth)

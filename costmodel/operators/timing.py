@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from costmodel.job import Hardware, Laws
+from costmodel.job import AttentionLaw, Hardware, Laws, MatmulLaw, MemoryBoundLaw
 from costmodel.operators.attention import attention_time
 from costmodel.operators.matmul import matmul_time
 from costmodel.operators.memory_bound import memory_bound_time
@@ -10,36 +10,55 @@ from costmodel.program import Operator
 from costmodel.units import Number
 
 
+def law_of(operator: Operator, laws: Laws) -> MatmulLaw | AttentionLaw | MemoryBoundLaw:
+    """The constants that time `operator`."""
+    if operator.kind == "matmul":
+        return laws.matmul_16bit if operator.high_precision else laws.matmul
+    law: AttentionLaw | MemoryBoundLaw = getattr(laws, operator.operation)
+    return law
+
+
 def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
     """Forward time of `operator` on one device [s]."""
-    bandwidth = hardware.memory_bandwidth
-    if operator.kind == "memory_bound":
-        law = laws.memory_bound
-        return memory_bound_time(operator.traffic, bandwidth, law.bandwidth_efficiency, law.launch)
-    if operator.kind == "attention":
-        attention = laws.attention
+    bandwidth, law = hardware.memory_bandwidth, law_of(operator, laws)
+    if isinstance(law, MemoryBoundLaw):
+        return memory_bound_time(
+            operator.calls,
+            operator.traffic,
+            bandwidth,
+            hardware.cache,
+            law.bandwidth_efficiency,
+            law.launch,
+            law.cache_speedup,
+        )
+    if isinstance(law, AttentionLaw):
         return attention_time(
-            operator.flops,
+            operator.work,
             operator.traffic,
             operator.depth,
+            operator.blocks,
             hardware.peak_16bit,
             bandwidth,
-            attention.compute_efficiency,
-            attention.bandwidth_efficiency,
-            attention.launch,
-            attention.step_per_key,
-            attention.overlap_power,
+            hardware.multiprocessors,
+            law.compute_efficiency,
+            law.bandwidth_efficiency,
+            law.launch,
+            law.step_per_key,
+            law.time_per_block,
         )
-    matmul = laws.matmul_16bit if operator.high_precision else laws.matmul
     return matmul_time(
         operator.flops,
         operator.traffic,
+        operator.inputs,
+        operator.outputs,
         operator.depth,
         hardware.peak_16bit if operator.high_precision else hardware.peak,
         bandwidth,
-        matmul.compute_efficiency,
-        matmul.bandwidth_efficiency,
-        matmul.launch,
-        matmul.step_per_depth,
-        matmul.overlap_power,
+        law.compute_efficiency,
+        law.bandwidth_efficiency,
+        law.launch,
+        law.step_per_depth,
+        law.overlap_power,
+        law.write_cost,
+        law.quantization_passes,
     )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from costmodel import ops
-from costmodel.formula import Formula, formula
+from costmodel.formula import formula
 from costmodel.job import Hardware, Laws
 from costmodel.operators.collective import (
-    all_gather_time,
-    all_reduce_time,
+    hierarchical_time,
     members_per_domain,
     point_to_point_time,
-    ports_bandwidth,
+    ring_time,
 )
 from costmodel.trace import constant
 from costmodel.units import Count, Number, Seconds
+
+
+@formula(r"n_{seq}", source="korthikanti-2022")
+def sequence_shards(tp: Count, sequence_parallel: Count) -> Count:
+    """Over how many devices norms and residuals split the sequence: all of the tensor-parallel group, or none."""
+    return ops.where(sequence_parallel >= 1, tp, 1.0)
 
 
 @formula(r"n_{span}", source="definition")
@@ -30,36 +35,46 @@ def time_on_span(spanned: Count, domain: Count, inside: Seconds, across: Seconds
 
 def all_reduce(payload: Number, ranks: Number, stride: Number, hardware: Hardware, laws: Laws) -> Number:
     """Time of an all-reduce of `payload` bytes over `ranks` devices that stand `stride` apart [s]."""
-    return _collective(all_reduce_time, payload, ranks, stride, hardware, laws)
+    return _collective(2.0, payload, ranks, stride, hardware, laws)
 
 
 def all_reduce_neighbours(payload: Number, ranks: Number, hardware: Hardware, laws: Laws) -> Number:
     """Time of an all-reduce over `ranks` consecutive devices, as tensor parallelism has it [s]."""
     stride = constant(1.0, "stride", "tensor-parallel ranks are neighbours")
-    return _collective(all_reduce_time, payload, ranks, stride, hardware, laws)
+    return _collective(2.0, payload, ranks, stride, hardware, laws)
 
 
 def all_gather(payload: Number, ranks: Number, stride: Number, hardware: Hardware, laws: Laws) -> Number:
     """Time of an all-gather (or reduce-scatter) of `payload` bytes in all [s]."""
-    return _collective(all_gather_time, payload, ranks, stride, hardware, laws)
+    return _collective(1.0, payload, ranks, stride, hardware, laws)
 
 
 def _collective(
-    time: Formula, payload: Number, ranks: Number, stride: Number, hardware: Hardware, laws: Laws
+    passes: float, payload: Number, ranks: Number, stride: Number, hardware: Hardware, laws: Laws
 ) -> Number:
-    members = members_per_domain(ranks, stride, hardware.scale_up_domain)
-    ports = ports_bandwidth(members, hardware.link_bandwidth, hardware.network_bandwidth)
-    inside, across = (
-        time(
-            payload,
-            ranks,
-            bandwidth,
-            law.bandwidth_efficiency,
-            law.latency,
-            law.latency_per_rank,
-            law.overlap_power,
-        )
-        for bandwidth, law in ((hardware.link_bandwidth, laws.link), (ports, laws.network))
+    times = constant(passes, "passes", "an all-reduce scatters and gathers: two passes; others take one")
+    link, network = laws.link, laws.network
+    inside = ring_time(
+        payload,
+        ranks,
+        times,
+        hardware.link_bandwidth,
+        link.bandwidth_efficiency,
+        link.latency,
+        link.latency_per_rank,
+        link.overlap_power,
+    )
+    across = hierarchical_time(
+        payload,
+        ranks,
+        members_per_domain(ranks, stride, hardware.scale_up_domain),
+        times,
+        hardware.link_bandwidth,
+        hardware.network_bandwidth,
+        network.bandwidth_efficiency,
+        network.latency,
+        network.latency_per_doubling,
+        network.overlap_power,
     )
     return time_on_span(devices_spanned(ranks, stride), hardware.scale_up_domain, inside, across)
 

@@ -1,4 +1,4 @@
-"""The layout that is used when none is stated: the first that fits, in a stated order.
+"""The layout that is used when none is stated: the first that fits, in a stated order; and which layouts can exist.
 
 Order: pipeline stages outermost, then tensor parallelism up to the scale-up domain, then recomputation (none,
 selective, full), then ZeRO 0 → 3. Then the largest power of two as micro-batch that still fits and leaves, with
@@ -7,9 +7,9 @@ a pipeline, at least four micro-batches per stage: a pipeline with fewer idles m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 from costmodel.job import Job, Layout
@@ -19,14 +19,63 @@ POWERS = tuple(float(2**n) for n in range(15))
 Fits = Callable[[Job], Any]
 
 
-def choose(job: Job, fits: Fits, training: bool) -> Layout:
-    """The first layout for which `fits` (a bool or an array of bools) holds; stated fields are kept.
+def _rules(job: Job, said: Job) -> Iterator[tuple[Any, str]]:
+    """What a layout must fulfil: whether it does, and what is wrong where it does not ("path: words")."""
+    layout, model, batch = job.parallelism, job.model, job.workload.global_batch
+    whole = _all_of(layout.tp % 1 == 0, layout.pp % 1 == 0, layout.dp % 1 == 0)
+    exact = _both(whole, layout.tp * layout.pp * layout.dp == job.devices)
+    yield exact, "devices: {devices:g} cannot be shared out over whole tp · pp · dp; change devices, tp, pp or dp"
+    yield (
+        model.heads % layout.tp == 0,
+        "parallelism.tp: {tp:g} does not divide the model's {heads:g} heads; write a divisor",
+    )
+    yield (
+        model.heads % model.kv_heads == 0,
+        "model.kv_heads: {kv_heads:g} does not divide heads = {heads:g}; write a divisor",
+    )
+    yield (
+        layout.pp * layout.vp <= model.layers,
+        "parallelism.pp: pp · vp = {pp:g} · {vp:g} is more than the model's {layers:g} layers; write less",
+    )
+    yield (
+        _either(layout.vp == 1, layout.pp > 1),
+        "parallelism.vp: {vp:g} needs more than one stage, but pp = 1; write vp: 1 or a larger pp",
+    )
+    if batch is not None:
+        yield (
+            layout.dp * layout.micro_batch <= batch,
+            "workload.global_batch: {global_batch:g} is less than dp · micro_batch = {dp:g} · {micro_batch:g}; "
+            "write a larger global_batch, or fewer devices",
+        )
+    if said.workload.global_batch is not None:
+        step = _stated(said.parallelism.dp) * _stated(said.parallelism.micro_batch)
+        yield batch % step == 0, "workload.global_batch: {global_batch:g} is no multiple of dp · micro_batch"
 
-    Works on arrays of jobs: each element gets its own first fit. What never fits gets the last candidate.
+
+def possible(job: Job, said: Job) -> Any:
+    """Whether the layout of `job` can exist (a bool, or an array of bools); `said` is the job as it was stated."""
+    return _all_of(*(holds for holds, _ in _rules(job, said)))
+
+
+def obstacle(job: Job, said: Job) -> tuple[str, str] | None:
+    """Why the layout of a job in plain numbers cannot exist, as path and words; None if it can."""
+    for holds, words in _rules(job, said):
+        if not holds:
+            parts = (job.model, job.workload, job.parallelism)
+            values = {name: getattr(part, name) for part in parts for name in part.__slots__}
+            path, _, message = words.format(devices=job.devices, **values).partition(": ")
+            return path, message
+    return None
+
+
+def choose(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
+    """The first layout for which `fits` (a bool or an array of bools) holds; what `said` states is kept.
+
+    Works on arrays of jobs: each element gets its own first fit. What never fits gets the last candidate that is
+    possible, or an impossible one where there is none.
     """
-    candidates = list(_candidates(job, training))
-    chosen = _first(job, candidates, fits)
-    if job.parallelism.micro_batch is not None or not training:
+    chosen = _first(job, said, fits, training)
+    if said.parallelism.micro_batch is not None or not training:
         return chosen
     for micro_batch in POWERS[1:]:
         larger = replace(chosen, micro_batch=micro_batch)
@@ -38,46 +87,45 @@ def choose(job: Job, fits: Fits, training: bool) -> Layout:
 
 
 def _candidates(job: Job, training: bool) -> Iterator[Layout]:
-    said = job.parallelism
-
-    def options(value: Number, choices: tuple[float, ...]) -> tuple[Number, ...]:
-        return (value,) if value is not None else choices
-
-    recomputes = options(said.recompute, (0.0, 1.0, 2.0) if training else (0.0,))
-    zeros = options(said.zero, (0.0, 1.0, 2.0, 3.0) if training else (0.0,))
+    """Layouts in order; of tp, pp and dp, those unsaid follow from the others where they can."""
+    said, devices = job.parallelism, job.devices
+    recomputes = _options(said.recompute, (0.0, 1.0, 2.0) if training else (0.0,))
+    zeros = _options(said.zero, (0.0, 1.0, 2.0, 3.0) if training else (0.0,))
     micro_batch = 1.0 if said.micro_batch is None else said.micro_batch
     vp = 1.0 if said.vp is None else said.vp
-    for pp, tp, recompute, zero in product(options(said.pp, POWERS), options(said.tp, POWERS), recomputes, zeros):
-        yield Layout(tp, pp, vp, zero, micro_batch, recompute)
+    pairs: Iterable[tuple[Number, Number]] = [(said.pp, said.tp)]
+    if said.dp is None:
+        pairs = product(_options(said.pp, POWERS), _options(said.tp, POWERS))
+    elif said.pp is None:  # few stages first: many tensor-parallel shards first
+        pairs = [(devices / (said.dp * tp), tp) for tp in _options(said.tp, POWERS[::-1])]
+    elif said.tp is None:
+        pairs = [(said.pp, devices / (said.dp * said.pp))]
+    for (pp, tp), recompute, zero in product(pairs, recomputes, zeros):
+        dp = devices / (tp * pp) if said.dp is None else said.dp
+        yield Layout(tp, pp, dp, vp, zero, micro_batch, recompute, said.sequence_parallel)
 
 
-def _possible(job: Job, layout: Layout) -> Any:
-    """Whether a layout makes sense at all: it divides devices and heads, stays in the domain, has layers to share."""
-    said, devices = job.parallelism, job.devices
-    good = _both(devices % (layout.tp * layout.pp) == 0, layout.pp <= job.model.layers)
-    if said.tp is None:
-        inside = _both(layout.tp <= job.hardware.scale_up_domain, job.model.heads % layout.tp == 0)
-        good = _both(good, inside)
-    if job.workload.global_batch is not None:
-        replicas = devices / (layout.tp * layout.pp)
-        good = _both(good, replicas * layout.micro_batch <= job.workload.global_batch)
-    return good
+def _options(value: Number, choices: tuple[float, ...]) -> tuple[Number, ...]:
+    return (value,) if value is not None else choices
 
 
 def _enough_micro_batches(job: Job, layout: Layout) -> Any:
-    times = job.workload.global_batch * layout.tp * layout.pp / (job.devices * layout.micro_batch)
+    times = job.workload.global_batch / (layout.dp * layout.micro_batch)
     return _both(times >= 1, _either(layout.pp == 1, times >= 4 * layout.pp))
 
 
-def _first(job: Job, candidates: list[Layout], fits: Fits) -> Layout:
-    chosen, found = candidates[0], False
-    for layout in candidates:
-        possible = _possible(job, layout)
-        if not _any(possible):
+def _first(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
+    candidates = _candidates(job, training)
+    chosen, found = next(candidates), False
+    for layout in chain([chosen], candidates):
+        candidate = replace(job, parallelism=layout)
+        good = possible(candidate, said)
+        if said.parallelism.tp is None:
+            good = _both(good, layout.tp <= job.hardware.scale_up_domain)
+        if not _any(good):
             continue
-        good = _both(possible, fits(replace(job, parallelism=layout)))
-        chosen = _merge(_both(_not(found), _either(good, possible)), layout, chosen)
-        found = _either(found, good)
+        chosen = _merge(_both(_not(found), good), layout, chosen)
+        found = _either(found, _both(good, fits(candidate)))
         if _all(found):
             break
     return chosen
@@ -90,6 +138,10 @@ def _merge(condition: Any, new: Layout, old: Layout) -> Layout:
 
     pairs = ((getattr(new, name), getattr(old, name)) for name in Layout.__slots__)
     return Layout(*(a if a is b else numpy.where(condition, a, b) for a, b in pairs))
+
+
+def _stated(value: Number) -> Number:
+    return 1.0 if value is None else value
 
 
 def _any(condition: Any) -> bool:
@@ -110,3 +162,10 @@ def _both(a: Any, b: Any) -> Any:
 
 def _either(a: Any, b: Any) -> Any:
     return (a or b) if isinstance(a, bool) and isinstance(b, bool) else a | b
+
+
+def _all_of(*conditions: Any) -> Any:
+    result: Any = True
+    for condition in conditions:
+        result = _both(result, condition)
+    return result

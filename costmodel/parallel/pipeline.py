@@ -19,14 +19,23 @@ def micro_batches(global_batch: Count, data_parallel: Count, micro_batch: Count)
 
 @formula(r"L_s", source="narayanan-2021")
 def layers_per_stage(layers: Count, pp: Count) -> Count:
-    """Layers of the fullest pipeline stage, which sets the rhythm of all."""
+    """Layers of the fullest pipeline stage."""
     return ops.ceil(layers / pp)
 
 
-@formula(r"h", source="costmodel-prior")
-def ends_on_slowest_stage(layers: Count, pp: Count) -> Count:
-    """1 if embedding and head come on top of a full stage, 0 if an uneven split leaves them a shorter stage."""
-    return ops.where(ops.ceil(layers / pp) > layers / pp, 0.0, 1.0)
+@formula(r"h", source="narayanan-2021")
+def ends_on_slowest_stage(layers: Count, pp: Count, per_layer: Seconds, ends: Seconds) -> Count:
+    """1 if the stage with embedding and head is the slowest, 0 if a stage with one layer more is slower.
+
+    Layers that do not divide evenly leave the ends a stage with one layer less.
+    """
+    return ops.where(ops.ceil(layers / pp) * per_layer > ops.floor(layers / pp) * per_layer + ends, 0.0, 1.0)
+
+
+@formula(r"L_s", source="narayanan-2021")
+def layers_on_slowest_stage(layers: Count, pp: Count, ends_here: Count) -> Count:
+    """Layers of the slowest stage: the rounded-down share if embedding and head are there, else the rounded-up one."""
+    return ops.where(ends_here >= 1, ops.floor(layers / pp), ops.ceil(layers / pp))
 
 
 @formula(r"t_{stage}", source="narayanan-2021")

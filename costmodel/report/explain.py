@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from costmodel import trace
-from costmodel.engine import lay_out, outcome
+from costmodel.engine import outcome, settle
 from costmodel.job import Assumption, Layout, nodes, numbers
 from costmodel.report.quantities import show
 from costmodel.resolve import Resolved
@@ -23,7 +23,7 @@ def working(resolved: Resolved, output: str) -> Node:
     """
     from dataclasses import replace
 
-    layout = lay_out(numbers(resolved.assumptions), resolved.kind)
+    layout = settle(numbers(resolved.assumptions), resolved.kind).parallelism
     settled = dict(resolved.assumptions)
     for name in Layout.__slots__:
         path = f"parallelism.{name}"
@@ -45,7 +45,7 @@ def lines(node: Node, name: str, depth: int) -> Iterator[str]:
 
 
 def _lines(node: Node, name: str, depth: int, indent: str) -> Iterator[str]:
-    yield f"{indent}{name} = {_value(node)}{_origin(node)}"
+    yield f"{indent}{name} = {value(node)}{_origin(node)}"
     if not isinstance(node, Node) or depth == 0:
         return
     if node.formula is None and not node.inputs:
@@ -59,7 +59,8 @@ def _lines(node: Node, name: str, depth: int, indent: str) -> Iterator[str]:
             yield from _lines(child, child_name, depth - 1, indent + "  ")
 
 
-def _value(node: Node | float) -> str:
+def value(node: Node | float) -> str:
+    """A traced value with its unit."""
     unit = ""
     if isinstance(node, Node):
         if node.formula is not None:
@@ -67,7 +68,7 @@ def _value(node: Node | float) -> str:
         elif isinstance(node.leaf, Assumption):
             unit = node.leaf.unit
         elif node.inputs:
-            return _value(_like(node))
+            return value(_like(node))
     return show(float(node), unit or "1", 4)
 
 

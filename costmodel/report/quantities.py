@@ -5,7 +5,16 @@ from __future__ import annotations
 from costmodel.units import DAY, HOUR, YEAR
 
 SCALES = {
-    "s": ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (HOUR, "h"), (DAY, "days"), (YEAR, "years")),
+    "s": (
+        (1e-9, "ns"),
+        (1e-6, "µs"),
+        (1e-3, "ms"),
+        (1.0, "s"),
+        (60.0, "min"),
+        (HOUR, "h"),
+        (DAY, "days"),
+        (YEAR, "years"),
+    ),
     "J": tuple((HOUR * 1000.0**p, f"{prefix}Wh") for p, prefix in enumerate(("", "k", "M", "G", "T"))),
     "kg": ((1e-3, "g CO2e"), (1.0, "kg CO2e"), (1e3, "t CO2e"), (1e6, "kt CO2e")),
     "USD": ((1.0, "USD"), (1e3, "k USD"), (1e6, "M USD"), (1e9, "bn USD")),

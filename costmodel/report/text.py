@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from costmodel.job import RECOMPUTE
 from costmodel.report.quantities import interval, show
@@ -43,6 +44,7 @@ PERFORMANCE = {
     "cost_per_million_tokens_usd": ("cost per million tokens", "USD"),
     "cost_per_million_output_tokens_usd": ("cost per million output tokens", "USD"),
 }
+OTHER_REMEDY = "hardware with more memory per device, or a smaller model"
 VERBS = {"train": "Training", "finetune": "Fine-tuning", "serve": "Serving", "infer": "Running"}
 
 
@@ -66,6 +68,44 @@ def _with_range(answer: Estimate, name: str) -> str:
     return f"{text} ({interval(spread['p10'], spread['p90'], UNITS[name])})" if spread else text
 
 
+def totals(answer: Estimate) -> list[tuple[str, str, str]]:
+    """The totals: label, value and 80 % range of each."""
+    return [_figure(answer, name, label, answer.totals[name], UNITS[name]) for name, label in LABELS.items()]
+
+
+def performance(answer: Estimate) -> list[tuple[str, str, str]]:
+    """The figures of performance: label, value and 80 % range of each."""
+    found = answer.outcome.performance
+    return [
+        _figure(answer, name, label, found[name], unit) for name, (label, unit) in PERFORMANCE.items() if name in found
+    ]
+
+
+def _figure(answer: Estimate, name: str, label: str, value: float, unit: str) -> tuple[str, str, str]:
+    spread = answer.ranges.get(name)
+    uncertain = spread and spread["p10"] < spread["p90"]
+    return label, show(value, unit), interval(spread["p10"], spread["p90"], unit) if spread and uncertain else ""
+
+
+def standing(answer: Estimate) -> str:
+    """How many of the numbers nobody stated."""
+    guessed = sum(a.status in ("default", "inferred") for a in answer.assumptions)
+    return f"{guessed} of {len(answer.assumptions)} numbers are defaults or inferred"
+
+
+def as_flags(changes: Mapping[str, Any]) -> str:
+    """The changes of an estimate as text to type."""
+    said = [f"--set {path}={value}" for path, value in changes.items() if value is not None]
+    return ", ".join(said + [f"without {path}" for path, value in changes.items() if value is None]) or OTHER_REMEDY
+
+
+def in_words(changes: Mapping[str, Any]) -> str:
+    """The changes of an estimate as advice to read."""
+    if changes.keys() == {"devices"}:
+        return f"use {changes['devices']:,} devices"
+    return as_flags(changes) if changes else f"use {OTHER_REMEDY}"
+
+
 def render(answer: Estimate) -> str:
     """The whole text: what a terminal shows."""
     lines = [sentence(answer), ""]
@@ -73,10 +113,7 @@ def render(answer: Estimate) -> str:
         return "\n".join([*lines, f"Nearest change that fits: {answer.remedy}", "", *_memory(answer)])
     lines += [*_dominates(answer), *_change(answer), "", *_table(answer), "", *_memory(answer), "", _layout(answer)]
     lines += [f"warning: {warning}" for warning in answer.warnings]
-    guessed = sum(a.status in ("default", "inferred") for a in answer.assumptions)
-    lines.append(
-        f"{guessed} of {len(answer.assumptions)} numbers are defaults or inferred; -o json lists all with sources."
-    )
+    lines.append(f"{standing(answer)}; -o json lists all with sources.")
     return "\n".join(lines)
 
 
@@ -100,16 +137,7 @@ def _change(answer: Estimate) -> list[str]:
 
 
 def _table(answer: Estimate) -> list[str]:
-    rows = []
-    for name, label in LABELS.items():
-        spread, value = answer.ranges.get(name), answer.totals[name]
-        rows.append(
-            (label, show(value, UNITS[name]), interval(spread["p10"], spread["p90"], UNITS[name]) if spread else "")
-        )
-    for name, (label, unit) in PERFORMANCE.items():
-        if name in answer.outcome.performance:
-            spread, value = answer.ranges.get(name), answer.outcome.performance[name]
-            rows.append((label, show(value, unit), interval(spread["p10"], spread["p90"], unit) if spread else ""))
+    rows = totals(answer) + performance(answer)
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     head = f"{'':{widths[0]}}  {'':>{widths[1]}}  80 % range" if answer.ranges else ""
     return [head, *(f"{a:{widths[0]}}  {b:>{widths[1]}}  {c}".rstrip() for a, b, c in rows)]

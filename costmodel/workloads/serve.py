@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from costmodel import memory as m
 from costmodel import ops
-from costmodel.architectures.dense_decoder import Pass, program
+from costmodel.architectures.dense_decoder import Pass
 from costmodel.costs.bill import Usage, bill
 from costmodel.costs.money import cost_per_million
 from costmodel.costs.storage import weights_file_bytes
@@ -17,8 +17,10 @@ from costmodel.parallel import communication, data, pipeline
 from costmodel.program import Program, forward_flops, parameters, stack_time, summed
 from costmodel.trace import constant
 from costmodel.units import Number
-from costmodel.workloads import formulas as f
-from costmodel.workloads.train_program import sizes, whole
+from costmodel.workloads.formulas import serving as f_serving
+from costmodel.workloads.formulas import step as f_step
+from costmodel.workloads.formulas import work as f_work
+from costmodel.workloads.train_program import program_of, whole
 
 
 def prefill_program(job: Job, sequences: Number) -> Program:
@@ -26,15 +28,15 @@ def prefill_program(job: Job, sequences: Number) -> Program:
     nothing = constant(0.0, "context", "a prompt starts without cached tokens")
     one = constant(1.0, "head queries", "only the last token's logits are needed")
     run = Pass(sequences, job.workload.input_tokens, nothing, one)
-    return program(job.model, run, sizes(job), job.parallelism.tp)
+    return program_of(job, run)
 
 
 def decode_program(job: Job, sequences: Number) -> Program:
     """One device's program for one decode step of `sequences` requests, half-way through their answers."""
     work = job.workload
     one = constant(1.0, "queries", "a decode step makes one token per sequence")
-    run = Pass(sequences, one, f.context_at_half(work.input_tokens, work.output_tokens), one)
-    return program(job.model, run, sizes(job), job.parallelism.tp)
+    run = Pass(sequences, one, f_work.context_at_half(work.input_tokens, work.output_tokens), one, decode=True)
+    return program_of(job, run)
 
 
 def weights_and_workspace(job: Job) -> Parts:
@@ -42,7 +44,7 @@ def weights_and_workspace(job: Job) -> Parts:
     layout, precision, framework = job.parallelism, job.precision, job.profile.framework
     one = constant(1.0, "one", "one chunk of a prompt at a time")
     nothing = constant(0.0, "context", "the workspace holds one chunk alone")
-    shard = program(job.model, Pass(one, framework.prefill_chunk, nothing, one), sizes(job), layout.tp)
+    shard = program_of(job, Pass(one, framework.prefill_chunk, nothing, one))
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
     layer, first, last = (summed(part, lambda o: o.parameters) for part in (shard.layer, shard.first, shard.last))
     held = m.local_parameters(here, layer, m.end_parameters(last, first, layout.pp))
@@ -64,7 +66,7 @@ def memory(job: Job, sequences: Number) -> Parts:
 def _kv_bytes(job: Job, sequences: Number) -> Number:
     work = job.workload
     here = pipeline.layers_per_stage(job.model.layers, job.parallelism.pp)
-    kept = f.sequence_tokens(work.input_tokens, work.output_tokens)
+    kept = f_work.sequence_tokens(work.input_tokens, work.output_tokens)
     return m.kv_cache_bytes(sequences, kept, here, decode_program(job, sequences).kv_per_token)
 
 
@@ -92,13 +94,15 @@ def load(job: Job, sequences: Number) -> Load:
     """Times of one replica with `sequences` in flight."""
     work, framework = job.workload, job.profile.framework
     one = constant(1.0, "sequences", "prompts are prefilled one at a time")
-    host = f.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
+    host = f_serving.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
     decode = decode_program(job, sequences)
-    step = f.with_host(_pass_time(job, decode, sequences), host)
+    step = f_serving.with_host(_pass_time(job, decode, sequences), host)
     prefill = _pass_time(job, prefill_program(job, one), work.input_tokens)
-    per_token = f.time_per_output_token(step, prefill, sequences, work.output_tokens)
-    first = f.with_host(prefill, host)
-    return Load(sequences, decode, step, first, per_token, f.request_latency(first, per_token, work.output_tokens))
+    per_token = f_serving.time_per_output_token(step, prefill, sequences, work.output_tokens)
+    first = f_serving.with_host(prefill, host)
+    return Load(
+        sequences, decode, step, first, per_token, f_serving.request_latency(first, per_token, work.output_tokens)
+    )
 
 
 def _pass_time(job: Job, shard: Program, tokens: Number) -> Number:
@@ -107,49 +111,59 @@ def _pass_time(job: Job, shard: Program, tokens: Number) -> Number:
     layer, first, last = (
         summed(part, lambda o: operator_time(o, hardware, laws)) for part in (shard.layer, shard.first, shard.last)
     )
-    payload = f.tensor_parallel_payload(tokens, job.model.hidden, job.precision.activations)
+    payload = f_step.tensor_parallel_payload(tokens, job.model.hidden, job.precision.activations)
     reduce = communication.all_reduce_neighbours(payload, layout.tp, hardware, laws)
-    layer_and_traffic = f.layer_with_reductions(layer, reduce)
+    layer_and_traffic = f_step.layer_with_reductions(layer, reduce)
     hop = communication.send(shard.boundary, layout.tp, hardware, laws)
     stack = stack_time(shard.layers, layer_and_traffic, first, last)
-    return f.calibrated_time(f.with_hops(stack, layout.pp, hop), laws.framework.time_factor)
+    return f_step.calibrated_time(f_step.with_hops(stack, layout.pp, hop), laws.framework.time_factor)
 
 
-def running(job: Job) -> tuple[Load, Number]:
-    """The load that the traffic brings to each replica, and the most it could run at once."""
+def running(job: Job, finite: bool) -> tuple[Load, Number, Number]:
+    """How each replica runs under the traffic (or the finite batch), the most sequences it could run at once, and
+    the requests per second that all replicas answer.
+    """
     traffic, layout = job.traffic, job.parallelism
-    most = f.at_least_one(most_sequences(job))
+    copies = f_serving.replicas(job.devices, layout.tp, layout.pp)
+    most = f_serving.at_least_one(most_sequences(job))
+    full = None
     if traffic.concurrency is not None:
-        sequences = f.share_of_concurrency(traffic.concurrency, most)
+        sequences = f_serving.share_of_concurrency(traffic.concurrency, most)
     elif traffic.request_rate is not None:
         one = constant(1.0, "sequences", "an idle replica")
-        idle, busy = load(job, one).latency, load(job, most).latency
-        rate = f.rate_per_replica(traffic.request_rate, f.replicas(job.devices, layout.tp, layout.pp))
-        sequences = f.sequences_in_flight(rate, idle, f.latency_slope(idle, busy, most), most)
+        idle, full = load(job, one).latency, load(job, most)
+        rate = f_serving.rate_per_replica(traffic.request_rate, copies)
+        slope = f_serving.latency_slope(idle, full.latency, most)
+        sequences = f_serving.sequences_in_flight(rate, idle, slope, most)
     else:
-        sequences = f.share_of_sequences(traffic.utilisation, most)
-    return load(job, sequences), most
+        sequences = f_serving.share_of_sequences(traffic.utilisation, most)
+    if finite:
+        sequences = f_serving.share_of_batch(sequences, job.workload.requests, copies)
+    state = load(job, sequences)
+    busiest = full or state
+    answered = f_serving.fleet_rate(f_serving.request_throughput(busiest.sequences, busiest.latency), copies)
+    if full is not None:
+        answered = f_serving.served_rate(traffic.request_rate, answered)
+    return state, most, answered
 
 
 def outcome(job: Job, finite: bool) -> Outcome:
     """Everything about a service over its period, or (`finite`) about a batch of requests until it is done."""
     work, layout, hardware = job.workload, job.parallelism, job.hardware
-    state, most = running(job)
-    copies = f.replicas(job.devices, layout.tp, layout.pp)
-    capacity = f.fleet_rate(f.request_throughput(state.sequences, state.latency), copies)
+    state, most, rate = running(job, finite)
+    copies = f_serving.replicas(job.devices, layout.tp, layout.pp)
     if finite:
         requests = work.requests
-        time = f.time_for_requests(requests, capacity, state.latency)
+        time = f_serving.time_for_requests(requests, rate, state.latency)
     else:
         time = work.period
-        served = capacity if job.traffic.request_rate is None else f.served_rate(job.traffic.request_rate, capacity)
-        requests = f.requests_served(served, time)
-    tokens = f.output_tokens_served(requests, work.output_tokens)
-    count = parameters(whole(job, f.sequence_tokens(work.input_tokens, work.output_tokens)))
+        requests = f_work.requests_served(rate, time)
+    tokens = f_work.output_tokens_served(requests, work.output_tokens)
+    count = parameters(whole(job, f_work.sequence_tokens(work.input_tokens, work.output_tokens)))
     usage = Usage(
         time=time,
         busy_time=state.per_token,
-        flops=f.decode_flops(forward_flops(state.decode), layout.pp),
+        flops=f_serving.decode_flops(forward_flops(state.decode), layout.pp),
         traffic=_decode_traffic(job, state.decode),
         stored={"weights": (weights_file_bytes(count, job.precision.weights), time)},
     )
@@ -160,8 +174,8 @@ def outcome(job: Job, finite: bool) -> Outcome:
         "ttft_s": state.first_token,
         "tpot_s": state.per_token,
         "latency_s": state.latency,
-        "requests_per_s": capacity,
-        "output_tokens_per_s": f.output_tokens_served(capacity, work.output_tokens),
+        "requests_per_s": rate,
+        "output_tokens_per_s": f_work.output_tokens_served(rate, work.output_tokens),
         "requests": requests,
         "output_tokens": tokens,
         "sequences_in_flight": state.sequences,
@@ -183,4 +197,4 @@ def outcome(job: Job, finite: bool) -> Outcome:
 
 def _decode_traffic(job: Job, decode: Program) -> Number:
     layer, ends = (summed(part, lambda o: o.traffic) for part in (decode.layer, decode.first + decode.last))
-    return f.decode_traffic(decode.layers, layer, ends, job.parallelism.pp)
+    return f_serving.decode_traffic(decode.layers, layer, ends, job.parallelism.pp)

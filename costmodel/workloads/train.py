@@ -10,7 +10,9 @@ from costmodel.job import Job
 from costmodel.outcome import Outcome, Parts
 from costmodel.program import Program, forward_flops, parameters, summed
 from costmodel.units import Number
-from costmodel.workloads import formulas as f
+from costmodel.workloads.formulas import run as f_run
+from costmodel.workloads.formulas import step as f_step
+from costmodel.workloads.formulas import work as f_work
 from costmodel.workloads.train_memory import memory
 from costmodel.workloads.train_program import micro_batches, sharded, whole
 from costmodel.workloads.train_step import step
@@ -23,20 +25,20 @@ def outcome(job: Job) -> Outcome:
     memory_parts = memory(job, shard)
     step_parts = step(job, shard)
     step_time = ops.total(step_parts)
-    steps = f.steps(work.tokens, work.global_batch, work.sequence)
+    steps = f_work.steps(work.tokens, work.global_batch, work.sequence)
     count = parameters(model)
     checkpoint = checkpoint_bytes(count, job.precision.weights, job.precision.optimizer_state)
     overhead, share = _run(job, checkpoint, steps, step_time)
-    time_parts = {name: f.run_time(steps, part) for name, part in step_parts.items()}
+    time_parts = {name: f_run.run_time(steps, part) for name, part in step_parts.items()}
     time_parts["checkpoints and failures"] = overhead
     time = ops.total(time_parts)
-    sequence_flops = f.model_training_flops(forward_flops(model))
-    flops = f.step_flops(sequence_flops, work.global_batch)
+    sequence_flops = f_step.model_training_flops(forward_flops(model))
+    flops = f_step.step_flops(sequence_flops, work.global_batch)
     after = kept_time(time, costs.retention)
     usage = Usage(
         time=time,
         busy_time=step_time,
-        flops=f.per_device(flops, job.devices),
+        flops=f_step.per_device(flops, job.devices),
         traffic=_traffic(job, shard),
         stored={
             "weights": (weights_file_bytes(count, job.precision.weights), after),
@@ -45,14 +47,14 @@ def outcome(job: Job) -> Outcome:
         },
     )
     totals, breakdown = bill(job, usage)
-    step_tokens = f.tokens_per_step(work.global_batch, work.sequence)
+    step_tokens = f_step.tokens_per_step(work.global_batch, work.sequence)
     performance: Parts = {
         "step_time_s": step_time,
         "steps": steps,
-        "tokens_per_s": f.tokens_per_second(step_tokens, step_time),
-        "mfu": f.model_flops_utilisation(flops, step_time, job.devices, hardware.peak),
+        "tokens_per_s": f_step.tokens_per_second(step_tokens, step_time),
+        "mfu": f_step.model_flops_utilisation(flops, step_time, job.devices, hardware.peak),
         "goodput": share,
-        "model_flops": f.run_flops(steps, flops),
+        "model_flops": f_run.run_flops(steps, flops),
         "parameters": count,
         "cost_per_million_tokens_usd": cost_per_million(totals["cost_usd"], work.tokens),
     }
@@ -71,14 +73,14 @@ def outcome(job: Job) -> Outcome:
 def _run(job: Job, checkpoint: Number, steps: Number, step_time: Number) -> tuple[Number, Number]:
     """Time lost beside the productive time of the run, and the productive share."""
     costs = job.costs
-    write = f.checkpoint_write_time(checkpoint, costs.checkpoint_bandwidth)
-    mtbf = f.cluster_mtbf(costs.device_mtbf, job.devices)
-    share = f.goodput(write, f.checkpoint_interval(write, mtbf), costs.restart, mtbf)
-    productive = f.run_time(steps, step_time)
-    return f.lost_time(productive, share), share
+    write = f_run.checkpoint_write_time(checkpoint, costs.checkpoint_bandwidth)
+    mtbf = f_run.cluster_mtbf(costs.device_mtbf, job.devices)
+    share = f_run.goodput(write, f_run.checkpoint_interval(write, mtbf), costs.restart, mtbf)
+    productive = f_run.run_time(steps, step_time)
+    return f_run.lost_time(productive, share), share
 
 
 def _traffic(job: Job, shard: Program) -> Number:
     """Memory traffic of one device in a step, forward and backward [B]."""
     layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.first + shard.last))
-    return f.step_traffic(micro_batches(job), shard.layers, job.parallelism.pp, layer, ends)
+    return f_step.step_traffic(micro_batches(job), shard.layers, job.parallelism.pp, layer, ends)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from costmodel.architectures.dense_decoder import ElementBytes, Pass, program
 from costmodel.job import Job
-from costmodel.parallel import pipeline
+from costmodel.parallel import communication, pipeline
 from costmodel.program import Program, parameters
 from costmodel.trace import constant
 from costmodel.units import Number
-from costmodel.workloads import formulas as f
+from costmodel.workloads.formulas import work as f
 
 
 def fill(job: Job) -> Job:
@@ -33,13 +33,19 @@ def sizes(job: Job) -> ElementBytes:
 def whole(job: Job, sequence: Number) -> Program:
     """The program of the whole model for one sequence, on one device."""
     one = constant(1.0, "one", "one sequence on one device: the whole model")
-    return program(job.model, _pass(one, sequence), sizes(job), one)
+    return program(job.model, _pass(one, sequence), sizes(job), one, one)
 
 
 def sharded(job: Job) -> Program:
     """The program of one device of a tensor-parallel group for one micro-batch."""
+    return program_of(job, _pass(job.parallelism.micro_batch, job.workload.sequence))
+
+
+def program_of(job: Job, run: Pass) -> Program:
+    """The program of one device of a tensor-parallel group for what goes through at once."""
     layout = job.parallelism
-    return program(job.model, _pass(layout.micro_batch, job.workload.sequence), sizes(job), layout.tp)
+    split = communication.sequence_shards(layout.tp, layout.sequence_parallel)
+    return program(job.model, run, sizes(job), layout.tp, split)
 
 
 def _pass(sequences: Number, sequence: Number) -> Pass:

@@ -6,12 +6,13 @@ from costmodel import ops
 from costmodel.job import Job
 from costmodel.memory import end_parameters, local_parameters
 from costmodel.operators.collective import exposed_time
-from costmodel.operators.memory_bound import optimizer_time
-from costmodel.operators.timing import operator_time
+from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
+from costmodel.operators.timing import law_of, operator_time
 from costmodel.parallel import communication, data, pipeline
 from costmodel.program import Operator, Program, summed
+from costmodel.trace import constant
 from costmodel.units import Number
-from costmodel.workloads import formulas as f
+from costmodel.workloads.formulas import step as f
 from costmodel.workloads.train_program import micro_batches, replicas
 
 Parts = dict[str, Number]
@@ -38,16 +39,16 @@ def step(job: Job, shard: Program) -> Parts:
 def _stage(job: Job, shard: Program) -> Parts:
     """Time of one micro-batch on the slowest stage, forward and backward."""
     layout = job.parallelism
-    here = pipeline.layers_per_stage(shard.layers, layout.pp)
-    ends_here = pipeline.ends_on_slowest_stage(shard.layers, layout.pp)
-    parts, forward = {}, {}
-    for kind, name in KINDS.items():
-        forward[kind] = _forward(job, shard.layer, kind)
-        layer = _both_ways(job, kind, forward[kind])
-        parts[name] = pipeline.repeated(here, layer)
-        if kind != "attention":  # which embedding and head do not have
-            ends = _both_ways(job, kind, _forward(job, shard.first + shard.last, kind))
-            parts[name] = pipeline.stage_part(here, layer, ends_here, ends)
+    ways = _both_ways(job, shard.layer)
+    layer = {name: ops.total(both) for name, both in ways.items()}
+    ends = {name: ops.total(both) for name, both in _both_ways(job, shard.first + shard.last).items()}
+    ends_here = pipeline.ends_on_slowest_stage(shard.layers, layout.pp, ops.total(layer), ops.total(ends))
+    here = pipeline.layers_on_slowest_stage(shard.layers, layout.pp, ends_here)
+    parts = {
+        name: pipeline.stage_part(here, time, ends_here, ends[name]) if name in ends else pipeline.repeated(here, time)
+        for name, time in layer.items()
+    }
+    forward = {kind: ways[name]["forward"] for kind, name in KINDS.items()}
     expensive = ops.total({KINDS[kind]: forward[kind] for kind in ("matmul", "attention")})
     again = f.recompute_time(expensive, forward["memory_bound"], layout.recompute)
     parts["recomputation"] = pipeline.repeated(here, again)
@@ -59,19 +60,21 @@ def _stage(job: Job, shard: Program) -> Parts:
     return parts
 
 
-def _forward(job: Job, operators: tuple[Operator, ...], kind: str) -> Number:
-    chosen = [o for o in operators if o.kind == kind]
-    return summed(chosen, lambda o: operator_time(o, job.hardware, job.profile))
+def _both_ways(job: Job, operators: tuple[Operator, ...]) -> dict[str, Parts]:
+    """Time forward and backward of the operators of each kind that there is [s]."""
+    ways = {}
+    for kind, name in KINDS.items():
+        times = [(o, operator_time(o, job.hardware, job.profile)) for o in operators if o.kind == kind]
+        if times:
+            forward = {o.name: time for o, time in times}
+            backward = {o.name: f.backward_time(time, law_of(o, job.profile).backward) for o, time in times}
+            ways[name] = {"forward": ops.total(forward), "backward": ops.total(backward)}
+    return ways
 
 
-def _both_ways(job: Job, kind: str, forward: Number) -> Number:
-    if kind == "matmul":
-        backward = f.matmul_backward_time(forward)
-    elif kind == "attention":
-        backward = f.attention_backward_time(forward, job.profile.framework.attention_backward)
-    else:
-        backward = f.memory_bound_backward_time(forward)
-    return ops.total({"forward": forward, "backward": backward})
+def _tensors(shard: Program) -> Number:
+    with_parameters = [o for o in shard.layer if o.kind == "matmul" or o.operation == "norm"]
+    return constant(float(len(with_parameters)), "tensors per layer", "weights of products and norms")
 
 
 def _data_parallel(job: Job, shard: Program, stage_time: Number, times: Number) -> Parts:
@@ -92,6 +95,12 @@ def _data_parallel(job: Job, shard: Program, stage_time: Number, times: Number) 
         ),
         "gradient reduction": exposed_time(reduce, stage_time, laws.framework.hidden_gradient_share),
         "optimizer": optimizer_time(
-            update, precision.optimizer_traffic, hardware.memory_bandwidth, laws.memory_bound.bandwidth_efficiency
+            pipeline.repeated(here, _tensors(shard)),
+            optimizer_traffic(update, precision.optimizer_traffic),
+            hardware.memory_bandwidth,
+            hardware.cache,
+            laws.optimizer.bandwidth_efficiency,
+            laws.optimizer.launch,
+            laws.optimizer.cache_speedup,
         ),
     }

@@ -1,0 +1,179 @@
+"""How well laws predict what they were not fitted to: thirds held out, and whole devices.
+
+`python -m costmodel.calibration.accuracy` prints the table for the shipped evidence; `--full FOLDER` for all rows of
+published tables.
+
+Rows of one device, number format and library (a law's `cell`) are fitted together. Held out are: a *random* third by
+the records' ids; the *largest* and the *smallest* third by operations or bytes; and a whole *device*, predicted with
+constants that were fitted to the same cell of the other devices. Beside each law stands its baseline, fitted to the
+same rows. A law is fitted with the prior that all other devices give; its baseline has so few constants that it needs
+none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from costmodel.calibration import facts, laws, prior, records
+from costmodel.calibration.fit import Fit, Prior, fit, judged, predict
+from costmodel.calibration.law import Columns, Law, Record
+from costmodel.calibration.measure.record import key
+
+SPLITS = ("random", "largest", "smallest", "device")
+FEWEST = 30  # rows that a cell needs to be split
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Rows that are fitted together: of one device, number format and library."""
+
+    device: str
+    name: str
+    group: str
+    columns: Columns
+    times: np.ndarray
+    sizes: np.ndarray
+    held: np.ndarray
+
+    def rows(self, which: np.ndarray) -> tuple[Columns, np.ndarray]:
+        """Columns and times of the chosen rows."""
+        return {name: values[which] for name, values in self.columns.items()}, self.times[which]
+
+
+def cells(law: Law, found: Iterable[Record], fewest: int = FEWEST) -> list[Cell]:
+    """The cells of a law with enough rows, on devices whose data sheet has what the law needs."""
+    by_cell: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in found:
+        group, device = law.group(record), record["environment"].get("hardware")
+        if group is not None and device:
+            by_cell[device, law.cell(record), group].append(record)
+    made = []
+    for (device, name, group), rows in sorted(by_cell.items()):
+        try:
+            columns = law.columns(rows, facts.datasheet(device))
+        except KeyError:  # a peak that no source states
+            continue
+        times, sizes = (np.array(v, float) for v in ([r[law.measured] for r in rows], [law.size(r) for r in rows]))
+        if len(rows) >= fewest:
+            made.append(Cell(device, name, group, columns, times, sizes, np.array([_held(r) for r in rows])))
+    return made
+
+
+def judge(law: Law, made: Sequence[Cell]) -> dict[str, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]]:
+    """Held-out errors ln(predicted/measured) by split and (cell, device): of the baseline, and of the law."""
+    baseline = law.baseline()
+    whole = [fit(law, c.columns, c.times) for c in made]
+    errors: dict[str, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]] = {split: {} for split in SPLITS}
+    for c in made:
+        known = others(law, c, made, whole)
+        for split, train, test in _thirds(c):
+            columns, times = c.rows(test)
+            pair = []
+            for which, start in ((baseline, None), (law, known)):
+                found = fit(which, *c.rows(train), start)
+                pair.append(np.log(predict(which, found.constants, columns) / times))
+            errors[split][c.name, c.device] = (pair[0], pair[1])
+        siblings = [o for o in made if o.name == c.name and o.device != c.device]
+        if siblings:
+            pair = []
+            for which in (baseline, law):
+                found = fit(which, *_joined(siblings))
+                pair.append(np.log(predict(which, found.constants, c.columns) / c.times))
+            errors["device"][c.name, c.device] = (pair[0], pair[1])
+    return errors
+
+
+def others(law: Law, cell: Cell, made: Sequence[Cell], fits: Sequence[Fit]) -> Prior:
+    """The prior for a cell from the other devices: from the same cell, or where none has it from the same group."""
+    pairs = [(c, f) for c, f in zip(made, fits, strict=True) if c.device != cell.device]
+    same = [f for c, f in pairs if c.name == cell.name]
+    return prior.shared(law, same or [f for c, f in pairs if c.group == cell.group])
+
+
+def table(law: Law, made: Sequence[Cell], detail: bool = True) -> str:
+    """The errors of a law as text, median % / p90 %, baseline → law: over all rows, by cell and by device left out."""
+    errors = judge(law, made)
+    everything = _line("all", errors, lambda key: True)
+    lines = [f"{law.name}: {len(made)} cells, {sum(len(c.times) for c in made)} rows", _heading(), everything]
+    if detail:
+        lines += [_line(n, errors, lambda key, n=n: key[0] == n) for n in sorted({c.name for c in made})]
+        lines += [_line(d, errors, lambda key, d=d: key[1] == d) for d in sorted({c.device for c in made})]
+    return "\n".join(lines)
+
+
+def _held(record: Record) -> bool:
+    """Whether a record belongs to the random third."""
+    if "id" in record:
+        return int(record["id"], 16) % 3 == 0
+    import hashlib
+
+    return int(hashlib.md5(key(dict(record)).encode()).hexdigest()[:8], 16) % 3 == 0
+
+
+def _thirds(cell: Cell) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Split, rows to fit, rows held out."""
+    everything = np.arange(len(cell.times))
+    order, third = np.argsort(cell.sizes, kind="stable"), len(cell.times) // 3
+    yield "random", everything[~cell.held], everything[cell.held]
+    yield "largest", order[: len(order) - third], order[len(order) - third :]
+    yield "smallest", order[third:], order[:third]
+
+
+def _joined(made: Sequence[Cell]) -> tuple[Columns, np.ndarray]:
+    columns = {name: np.concatenate([c.columns[name] for c in made]) for name in made[0].columns}
+    return columns, np.concatenate([c.times for c in made])
+
+
+def _heading() -> str:
+    return f"{'':34}" + "".join(f"{split:>30}" for split in SPLITS)
+
+
+def _line(
+    name: str,
+    errors: dict[str, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]],
+    chosen: Callable[[tuple[str, str]], bool],
+) -> str:
+    text = f"  {name:32}"
+    for split in SPLITS:
+        found = [pair for where, pair in errors[split].items() if chosen(where)]
+        if found and sum(len(new) for _, new in found):
+            old, new = (judged(np.concatenate(column)) for column in zip(*found, strict=True))
+            text += f"{_shown(old):>15} →{_shown(new):>13}"
+        else:
+            text += f"{'–':>30}"
+    return text
+
+
+def _shown(s: dict[str, float]) -> str:
+    return f"{100 * s['median']:.1f}/{100 * s['p90']:.0f}"
+
+
+def main() -> None:
+    """Print the table of every law."""
+    parser = argparse.ArgumentParser(prog="costmodel.calibration.accuracy", description=__doc__.split("\n")[0])
+    parser.add_argument("--full", type=Path, metavar="FOLDER", help="published tables instead of the shipped evidence")
+    parser.add_argument("--only", metavar="NAME", default="", help="laws whose name contains this")
+    parser.add_argument("--brief", action="store_true", help="no lines for single cells and devices")
+    chosen = parser.parse_args()
+    if chosen.full:
+        from costmodel.calibration import published
+
+        found, _ = published.records(chosen.full)
+    else:
+        found = records.evidence()
+    for law in laws.every():
+        made = cells(law, found) if chosen.only in law.name else []
+        if made:
+            print(table(law, made, not chosen.brief), flush=True)
+            print(file=sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,295 @@
+"""Laws of a machine that runs networks operator by operator, fitted from its own records.
+
+The formulas are the engine's. What a small machine needs beside the laws of data-centre GPUs: weights come from the
+cache or from memory, by what passes between two uses; classes of operators that networks on images have; what the
+host pays per call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from costmodel.calibration.law import Columns, Constant, Facts, Law, Record
+from costmodel.calibration.laws import matmul
+from costmodel.calibration.measure.device import WIDTH
+from costmodel.operators.attention import (
+    attention_bytes,
+    attention_pairs,
+    attention_time,
+    attention_work,
+    kv_bytes_per_token,
+    row_padding,
+    tiled_pairs,
+)
+from costmodel.operators.collective import ring_time
+from costmodel.operators.convolution import (
+    convolution_bytes,
+    convolution_depth,
+    convolution_flops,
+    convolution_time,
+    convolved_size,
+)
+from costmodel.operators.eager import reached_bandwidth
+from costmodel.operators.launch import host_call_time
+from costmodel.operators.memory_bound import copy_bytes, memory_bound_time
+from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
+from costmodel.profile import FAMILY
+from costmodel.units import Number
+
+# Classes of memory-bound operators, and how often each moves its array as the engine counts it.
+CLASSES = {
+    "add": ("elementwise", 3.0),
+    "relu": ("elementwise", 2.0),
+    "cast": ("elementwise", 1.5),
+    "gelu": ("activation", 2.0),
+    "silu_mul": ("activation", 3.0),
+    "layer_norm": ("norm", 2.0),
+    "batch_norm": ("batch_norm", 2.0),
+    "softmax": ("softmax", 2.0),
+    "cross_entropy": ("softmax", 2.0),
+    "embedding": ("embedding", 2.0),
+    "max_pool": ("pool", 2.0),
+}
+UPDATE_PASSES = {"sgd": 3.0, "momentum": 5.0, "adam": 7.0, "adamw": 7.0}  # values read and written per parameter
+PASSES = {"all_reduce": 2.0, "all_gather": 1.0, "reduce_scatter": 1.0}
+CHAINS = {"zero_grad": "zero_grad", "forward_backward": "gradients", "forward": "forward"}
+# Cores first pack operands and then multiply: times add up, and what is written costs what is read.
+PACKED = {"step_per_depth": 0.0, "overlap_power": 1.0, "write_cost": 1.0}
+# Constants of the engine's laws that this machine does not fit, with their units, by law.
+UNUSED: dict[str, dict[str, tuple[float, str]]] = {
+    matmul.PLAIN.name: {name: (value, "s" if "step" in name else "1") for name, value in PACKED.items()}
+    | {"quantization_passes": (0.0, "1")},
+    matmul.NARROW.name: {name: (value, "s" if "step" in name else "1") for name, value in PACKED.items()},
+    "attention": {"step_per_key": (0.0, "s"), "time_per_block": (0.0, "s")},
+}
+TABLE = "memory_bound:table"
+FP32 = 4.0
+
+EFFICIENCY = Constant("bandwidth_efficiency", "fraction", 0.5, 0.002, 5.0, 1.5)
+COMPUTE = Constant("compute_efficiency", "fraction", 0.7, 0.01, 20.0, 1.0)
+LAUNCH = Constant("launch", "s", 3e-6, 1e-8, 1e-3, 1.5)
+START = Constant("start", "s", 1e-5, 1e-8, 1e-3, 0.7)
+SPEEDUP = Constant("cache_speedup", "1", 2.0, 1.0, 20.0, 0.7)
+
+
+def is_backward(record: Record) -> bool:
+    """Whether it timed gradients."""
+    return bool(record["shape"].get("direction") == "backward")
+
+
+def _numbers(records: Sequence[Record], name: str, default: float = 0.0) -> np.ndarray:
+    return np.array([r["shape"].get(name, default) for r in records], float)
+
+
+def _widths(records: Sequence[Record]) -> np.ndarray:
+    return np.array([float(WIDTH[r["dtype"]]) for r in records])
+
+
+def _peaks(records: Sequence[Record], facts: Facts) -> np.ndarray:
+    return np.array([facts[f"peak:{r['dtype']}"] for r in records])
+
+
+def _reached(working_set: Number, facts: Facts) -> Number:
+    return reached_bandwidth(working_set, facts["memory_bandwidth"], facts["cache"], facts["cache_speedup"])
+
+
+def _bandwidth_group(record: Record) -> str | None:
+    return "bandwidth" if record["kind"] == "bandwidth" and record["shape"]["operation"] != "fresh" else None
+
+
+def _cell(record: Record) -> str:
+    return str(record["dtype"])
+
+
+def _size(record: Record) -> float:
+    return float(record.get("flops") or record.get("bytes") or record["shape"].get("count", 0.0))
+
+
+def _law(name: str, constants: Sequence[Constant], group: Any, columns: Any, time: Any) -> Law:
+    return Law(name, tuple(constants), group, columns, time, _cell, _size)
+
+
+def _products(law: Law, **fixed: float) -> Law:
+    """The law of products with weights from the cache or from memory."""
+
+    def columns(records: Sequence[Record], facts: Facts) -> Columns:
+        weights = _numbers(records, "k") * _numbers(records, "n") * _widths(records)
+        found = law.columns(records, facts)
+        between = found["traffic"] + (_numbers(records, "copies", 1.0) - 1) * weights
+        return found | {"working_set": between, "cache": facts["cache"]} | fixed
+
+    def time(working_set: Number, cache: Number, cache_speedup: Number, bandwidth: Number, **rest: Number) -> Number:
+        return law.time(bandwidth=reached_bandwidth(working_set, bandwidth, cache, cache_speedup), **rest)
+
+    known = {c.name: c for c in law.constants if c.name not in fixed} | {c.name: c for c in (EFFICIENCY, SPEEDUP)}
+    constants = tuple(known.values())
+    return replace(law, constants=constants, columns=columns, time=time)
+
+
+def _attention_group(record: Record) -> str | None:
+    return record["kind"] if record["kind"].startswith("attention_") and record["dtype"] == "fp32" else None
+
+
+def _attention_columns(records: Sequence[Record], facts: Facts) -> Columns:
+    batch, heads, kv, dim, queries, context = (
+        _numbers(records, name) for name in ("batch", "heads", "kv_heads", "head_dim", "length", "context")
+    )
+    causal, width = _numbers(records, "causal") > 0, _widths(records)
+    pairs = np.where(
+        causal, tiled_pairs(attention_pairs(batch, queries, 0.0), batch, queries), batch * queries * context
+    )
+    traffic = attention_bytes(batch, queries, context - queries, heads, dim, width, kv_bytes_per_token(kv, dim, width))
+    return {
+        "work": attention_work(pairs, heads, dim, row_padding(queries, heads, kv)),
+        "traffic": traffic,
+        "keys": context,
+        "blocks": 1.0,
+        "peak": _peaks(records, facts),
+        "bandwidth": _reached(traffic, facts),
+        "multiprocessors": 1.0,
+        "step_per_key": 0.0,
+        "time_per_block": 0.0,
+    }
+
+
+def _convolution_group(record: Record) -> str | None:
+    dense = record["kind"] == "convolution" and record["shape"]["groups"] == 1
+    return f"convolution:{FAMILY[record['dtype']]}" if dense else None
+
+
+def _convolution_columns(records: Sequence[Record], facts: Facts) -> Columns:
+    images, channels, size, outputs, kernel, stride = (
+        _numbers(records, name) for name in ("batch", "in_channels", "size", "out_channels", "kernel", "stride")
+    )
+    width, depth = _widths(records), convolution_depth(channels, kernel, 1.0)
+    out = convolved_size(size, kernel, stride, np.where(stride < kernel, kernel // 2, 0))
+    traffic = convolution_bytes(images, channels, size, outputs, out, depth, width, width)
+    return {
+        "flops": convolution_flops(images, outputs, out, depth),
+        "traffic": traffic,
+        "depth": depth,
+        "peak": _peaks(records, facts),
+        "bandwidth": _reached(traffic, facts),
+        "step_per_depth": 0.0,
+    }
+
+
+def _memory_bound_group(record: Record) -> str | None:
+    if record["kind"] != "memory_bound" or record["shape"]["operation"] not in CLASSES:
+        return None
+    named = CLASSES[record["shape"]["operation"]][0]
+    named = "table" if named == "embedding" and is_backward(record) else named  # its gradient is as large as the table
+    return f"memory_bound:{named}"
+
+
+def _memory_bound_columns(records: Sequence[Record], facts: Facts) -> Columns:
+    rows, columns = _numbers(records, "rows", 1.0), _numbers(records, "columns", 1.0)
+    for name in ("images", "channels", "height", "width"):
+        rows = rows * _numbers(records, name, 1.0)
+    if _memory_bound_group(records[0]) == TABLE:
+        rows = _numbers(records, "table")
+    passes = np.array([CLASSES[r["shape"]["operation"]][1] for r in records])
+    return {
+        "calls": 1.0,
+        "traffic": passes / 2 * copy_bytes(rows, columns, _widths(records)),
+        "bandwidth": facts["memory_bandwidth"],
+        "cache": facts["cache"],
+    }
+
+
+def _optimizer_group(record: Record) -> str | None:
+    if record["kind"] != "optimizer" or record["shape"]["implementation"] not in ("loop", "numpy"):
+        return None
+    return f"optimizer:{record['shape']['operation'].removesuffix('w')}"
+
+
+def _optimizer_columns(records: Sequence[Record], facts: Facts) -> Columns:
+    moved = FP32 * np.array([UPDATE_PASSES[r["shape"]["operation"]] for r in records])
+    return {
+        "tensors": _numbers(records, "tensors"),
+        "traffic": optimizer_traffic(_numbers(records, "parameters"), moved),
+        "bandwidth": facts["memory_bandwidth"],
+        "cache": facts["cache"],
+    }
+
+
+def _update_time(start: Number, **arguments: Number) -> Number:
+    return host_call_time(1.0, start, optimizer_time(**arguments))
+
+
+def _link_group(record: Record) -> str | None:
+    return "link" if record["kind"] == "collective" and record["shape"]["operation"] in PASSES else None
+
+
+def _link_columns(records: Sequence[Record], facts: Facts) -> Columns:
+    ranks, payload = _numbers(records, "processes"), _numbers(records, "bytes")
+    gathered = np.array([r["shape"]["operation"] == "all_gather" for r in records])
+    return {
+        "payload": np.where(gathered, payload * ranks, payload),
+        "ranks": ranks,
+        "passes": np.array([PASSES[r["shape"]["operation"]] for r in records]),
+        "bandwidth": facts["link_bandwidth"],
+        "latency_per_rank": 0.0,
+    }
+
+
+def _chain_group(record: Record) -> str | None:
+    return (
+        f"calls:{CHAINS[op]}" if record["kind"] == "launch" and (op := record["shape"]["operation"]) in CHAINS else None
+    )
+
+
+def _bandwidth_time(
+    traffic: Number, memory_bandwidth: Number, cache: Number, cache_speedup: Number, launch: Number
+) -> Number:
+    return memory_bound_time(1.0, traffic, memory_bandwidth, cache, 1.0, launch, cache_speedup)
+
+
+BANDWIDTH = _law(
+    "bandwidth by working set",
+    (
+        Constant("memory_bandwidth", "B/s", 4e10, 1e9, 1e13, 1.0),
+        Constant("cache", "B", 3e7, 1e5, 1e9, 0.7),
+        replace(SPEEDUP, spread=1.0),
+        replace(LAUNCH, start=1e-6),
+    ),
+    _bandwidth_group,
+    lambda records, facts: {"traffic": np.array([r["bytes"] for r in records], float)},
+    _bandwidth_time,
+)
+HOST = _law(
+    "calls of the host",
+    (Constant("latency", "s", 1e-5, 1e-9, 1e-2, 1.5), Constant("time_per_call", "s", 2e-6, 1e-8, 1e-3, 1.5)),
+    _chain_group,
+    lambda records, facts: {"calls": _numbers(records, "count")},
+    host_call_time,
+)
+LAWS = (
+    _products(matmul.PLAIN, **PACKED),
+    _products(matmul.NARROW, **PACKED),
+    _law("attention", (COMPUTE, EFFICIENCY, LAUNCH), _attention_group, _attention_columns, attention_time),
+    _law("convolution", (COMPUTE, EFFICIENCY, LAUNCH), _convolution_group, _convolution_columns, convolution_time),
+    _law(
+        "memory-bound operators",
+        (EFFICIENCY, LAUNCH, SPEEDUP),
+        _memory_bound_group,
+        _memory_bound_columns,
+        memory_bound_time,
+    ),
+    _law("optimizer", (EFFICIENCY, LAUNCH, SPEEDUP, START), _optimizer_group, _optimizer_columns, _update_time),
+    _law(
+        "collectives",
+        (
+            replace(EFFICIENCY, start=0.8, low=0.05, high=1.5, spread=0.3),
+            Constant("latency", "s", 2e-4, 1e-6, 1e-1, 1.0),
+            Constant("overlap_power", "1", 1.0, 0.5, 4.0, 0.3),
+        ),
+        _link_group,
+        _link_columns,
+        ring_time,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Fits of quality: perplexity and accuracy after compression, loss laws, batch size, from published rows alone."""

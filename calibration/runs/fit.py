@@ -1,0 +1,283 @@
+"""Measured runs → a site profile: every constant moves as far as the runs tell and its range allows.
+
+The maximum a posteriori of all constants at once: what a run shows is off by a scatter that differs from run to run
+inside one site and that no constant explains, and a constant may be anywhere in the range that the profile states.
+One run therefore moves little, and a constant that no run depends on does not move.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from costmodel import profile as profiles
+from costmodel.calibration.runs.forward import Forward, knob
+from costmodel.calibration.runs.run import Run, RunError, Runs
+from costmodel.job import Assumption
+from costmodel.ranges import Z90, draw
+from costmodel.resolve import resolve
+from costmodel.validation.question import RULES
+
+# S.d. of ln(predicted / measured) inside one source, for reasons that no constant explains. Of step times .24 over 32
+# sources of published runs; of power a judgement.
+SCATTER = {"step_time_s": 0.24, "compute_time_s": 0.24, "power_w": 0.15}
+SCATTER_COUNTS = 4  # runs that this prior counts as, against the scatter that a site's own runs show
+TOLD = 0.05  # share of a constant's prior variance that runs must remove for it to move
+FARTHEST = 4.0  # s.d. of its prior
+STEP = 1e-3  # of differences
+FOLDS = 20  # parts that are left out in turn, at most
+SCALE = "framework.time_factor"  # whose range carries the scatter
+SOURCE = "measured-here"
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A constant that the runs moved, or several that move together: `before` and `after` are of the first of them.
+
+    `error` is the standard error of the logarithm, `told` the share of the prior's variance that the runs removed.
+    """
+
+    name: str
+    before: float
+    after: float
+    unit: str
+    error: float
+    told: float
+
+
+@dataclass(frozen=True)
+class SiteFit:
+    """A site profile and what it is worth.
+
+    `errors` has ln(predicted / measured) of every measurement before, after, and when its configuration is left out
+    (left_out, None with one configuration). `scatter` is the s.d. of what remains from run to run.
+    """
+
+    profile: Entry
+    base: str
+    source: str
+    runs: int
+    labels: tuple[tuple[str, str], ...]  # run and metric
+    errors: dict[str, np.ndarray | None]
+    moved: tuple[Moved, ...]
+    held: tuple[str, ...]
+    scatter: float
+
+    def write(self) -> Path:
+        """Keep the profile among the user's own, where `profile: NAME` finds it. Returns its path."""
+        from costmodel.calibration.local import write_profile
+
+        folder = profiles.user_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.profile['name']}.json"
+        write_profile(path, self.profile)
+        return path
+
+    def report(self) -> str:
+        """Errors before and after, what moved and how surely, what did not, as text."""
+        runs = f"{self.runs} run{'s' * (self.runs != 1)}"
+        lines = [f"{self.profile['name']}: {runs} of {self.source}, starting from profile {self.base}", ""]
+        lines += [f"{'error of ' + str(len(self.labels)) + ' measurements':30}median       p90"]
+        for name, errors in self.errors.items():
+            figures = judged(errors) if errors is not None else None
+            row = (
+                f"{figures['median']:10.1%}{figures['p90']:10.1%}" if figures else "  one configuration: cannot be told"
+            )
+            lines.append(f"  {name.replace('_', ' '):24}{row}")
+        lines += ["", "moved" if self.moved else "nothing moved: the runs do not tell any constant beyond its range"]
+        for m in self.moved:
+            value = f"{m.before:.4g} → {m.after:.4g} {m.unit if m.unit != '1' else ''}".rstrip()
+            lines.append(f"  {m.name:38}{value:32} ± {m.error:.0%}, runs tell {m.told:.0%}")
+        if self.held:
+            lines += ["", f"the prior decides, unmoved: {', '.join(self.held)}"]
+        spread = np.expm1(Z90 * self.scatter)
+        return "\n".join(
+            [*lines, "", f"runs differ from each other by up to {spread:.0%} (8 of 10) beyond all constants"]
+        )
+
+    def as_dict(self) -> Entry:
+        """The same as JSON-ready data."""
+        return {
+            "schema": "costmodel/site-fit/1",
+            "profile": self.profile["name"],
+            "base": self.base,
+            "source": self.source,
+            "errors": {name: None if e is None else judged(e) for name, e in self.errors.items()},
+            "rows": [
+                {"run": run, "metric": metric} | {n: float(e[i]) for n, e in self.errors.items() if e is not None}
+                for i, (run, metric) in enumerate(self.labels)
+            ],
+            "moved": [{name: getattr(m, name) for name in m.__slots__} for m in self.moved],
+            "held": list(self.held),
+            "scatter": self.scatter,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Setting of every knob and its standard error, in s.d. of the prior; those that the runs tell are `free`."""
+
+    setting: np.ndarray
+    error: np.ndarray
+    free: np.ndarray
+
+
+def calibrate(runs: Runs, name: str, base: str | None = None) -> SiteFit:
+    """The profile called `name` that fits measured runs, from the profile `base` (None: that of their device).
+
+    Raises RunError for a name that cannot be one and for runs of devices with different profiles, ProfileError for an
+    unknown base, CatalogError and ResolveError for a scenario that does not resolve.
+    """
+    if not profiles.NAME.fullmatch(name) or (profiles.FOLDER / f"{name}.json").exists():
+        raise RunError(f"{name[:60]!r} cannot name a profile; write one that does not ship, of letters, digits and -")
+    base = base or _common(runs)
+    model = Forward(runs.runs, base)
+    weights = _weights(runs)
+    best = solve(model, weights)
+    after = model(best.setting[:, np.newaxis])[:, 0] - model.measured
+    left_out = _left_out(model, runs, weights)
+    scatter = _scatter(model, after if left_out is None else left_out, weights)
+    before = model(np.zeros((len(model.knobs), 1)))[:, 0] - model.measured
+    made, moved = _profile(profiles.load(base), name, model, best, scatter)
+    made["meaning"] = f"{len(runs.runs)} measured runs of {Path(runs.source).name}; what they do not tell from {base}."
+    errors = {"before": before, "after": after, "left_out": left_out}
+    made["runs"] = {key: None if e is None else judged(e) for key, e in errors.items()}
+    labels = tuple((run.name, metric) for run in runs.runs for metric in run.measured)
+    held = tuple(k for k, free in zip(model.knobs, best.free, strict=True) if not free)
+    return SiteFit(made, base, runs.source, len(runs.runs), labels, errors, moved, held, scatter)
+
+
+def solve(model: Forward, weights: np.ndarray) -> Solution:
+    """The setting with the greatest posterior density; knobs of which the runs tell too little stay at 0."""
+    free = np.ones(len(model.knobs), dtype=bool)
+    _, error = _solve(model, weights, free)
+    free = 1 - error**2 > TOLD
+    setting, error = _solve(model, weights, free) if free.any() else (np.zeros(len(free)), np.ones(len(free)))
+    return Solution(setting, error, free)
+
+
+def _solve(model: Forward, weights: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.optimize import least_squares
+
+    count = int(free.sum())
+    root, usual = np.sqrt(weights)[:, np.newaxis], np.array([[s] for s in _usual(model)])
+
+    def residuals(points: np.ndarray) -> np.ndarray:
+        settings = np.zeros((len(free), points.shape[1]))
+        settings[free] = points
+        off = (model(settings) - model.measured[:, np.newaxis]) / usual
+        # Squares of these are the soft-L1 loss: one run that is far off does not decide.
+        return np.vstack([root * np.sign(off) * np.sqrt(2 * (np.sqrt(1 + off**2) - 1)), points])
+
+    def jacobian(z: np.ndarray) -> np.ndarray:
+        at = residuals(np.column_stack([z, z[:, np.newaxis] + STEP * np.eye(count)]))
+        return np.asarray((at[:, 1:] - at[:, :1]) / STEP)
+
+    start = np.zeros(count)
+    best = least_squares(lambda z: residuals(z[:, np.newaxis])[:, 0], start, jac=jacobian, bounds=(-FARTHEST, FARTHEST))
+    setting, error = np.zeros(len(free)), np.ones(len(free))
+    setting[free] = best.x
+    error[free] = np.sqrt(np.diag(np.linalg.inv(best.jac.T @ best.jac)))
+    return setting, error
+
+
+def _usual(model: Forward) -> list[float]:
+    """The scatter to expect of every measurement: more where rules filled in what a run leaves open."""
+
+    def opened(run: Run) -> list[float]:
+        return [math.log(RULES[rule].time) / Z90 for rule in run.inferred]
+
+    return [math.hypot(SCATTER[metric], *opened(model.runs[i])) for i, metric in model.entries]
+
+
+def judged(errors: np.ndarray) -> dict[str, float]:
+    """Number, median and 90th percentile of |ln(predicted / measured)|, both as exp(·) − 1."""
+    sizes = np.expm1(np.abs(errors))
+    return {"n": len(errors), "median": float(np.median(sizes)), "p90": float(np.quantile(sizes, 0.9))}
+
+
+def _common(runs: Runs) -> str:
+    """The profile that all runs would be estimated with."""
+    found = {run.scenario.profile or profiles.shipped(resolve(run.scenario).hardware) for run in runs.runs}
+    if len(found) > 1:
+        raise RunError(f"{runs.source}: its runs go by the profiles {', '.join(sorted(found))}; name one to start from")
+    return found.pop()
+
+
+def _configurations(runs: Runs) -> list[str]:
+    """For every measurement what it measured: repeats agree."""
+    told = [json.dumps(run.scenario.model_dump(mode="json"), sort_keys=True, default=str) for run in runs.runs]
+    return [said + metric for run, said in zip(runs.runs, told, strict=True) for metric in run.measured]
+
+
+def _weights(runs: Runs) -> np.ndarray:
+    """One for every configuration, shared by its repeats."""
+    configurations = _configurations(runs)
+    repeats = Counter(configurations)
+    return np.array([1 / repeats[c] for c in configurations])
+
+
+def _left_out(model: Forward, runs: Runs, weights: np.ndarray) -> np.ndarray | None:
+    """Errors of every measurement by a fit without any of its configuration."""
+    owner = [run.scenario for run in runs.runs]
+    kinds = [owner.index(owner[i]) for i in model.owners]
+    distinct = sorted(set(kinds))
+    if len(distinct) < 2:
+        return None
+    errors = np.empty(len(kinds))
+    for part in range(min(FOLDS, len(distinct))):
+        out = np.isin(kinds, distinct[part::FOLDS])
+        found = solve(model, np.where(out, 0.0, weights))
+        errors[out] = (model(found.setting[:, np.newaxis])[:, 0] - model.measured)[out]
+    return errors
+
+
+def _scatter(model: Forward, errors: np.ndarray, weights: np.ndarray) -> float:
+    """S.d. of what the constants do not explain: the prior's, and that of the runs as far as they are many."""
+    usual = SCATTER["step_time_s"]
+    own = np.minimum(np.abs(errors), 2 * usual) ** 2
+    return float(np.sqrt((SCATTER_COUNTS * usual**2 + weights @ own) / (SCATTER_COUNTS + weights.sum())))
+
+
+def _profile(
+    base: Mapping[str, Any], name: str, model: Forward, best: Solution, scatter: float
+) -> tuple[Entry, tuple[Moved, ...]]:
+    """The base with the constants that moved, their ranges from their standard errors."""
+    made: Entry = {**copy.deepcopy(dict(base)), "name": name}
+    place = {k: i for i, k in enumerate(model.knobs)}
+    moved: dict[str, Moved] = {}
+    for law, section in made["laws"].items():
+        for constant, record in section.items():
+            key = knob(law, constant)
+            at = place.get(key)
+            prior = Assumption(key, record["value"], record["unit"], "", "", record.get("low"), record.get("high"))
+            if at is None or not best.free[at] or prior.low is None or not prior.value:
+                continue
+            z, error = best.setting[at], best.error[at]
+            spread = error
+            if key == SCALE:  # never wider than before: there its range stood for the scatter as well
+                spread = min(1.0, float(np.hypot(error, scatter / _width(prior, 0.0, 1.0))))
+            low, value, high = draw(prior, np.array([z - Z90 * spread, z, z + Z90 * spread]))
+            told = 1 - error**2
+            moved.setdefault(
+                key, Moved(key, record["value"], float(value), record["unit"], _width(prior, z, error), float(told))
+            )
+            numbers = {n: float(f"{v:.4g}") for n, v in (("value", value), ("low", low), ("high", high))}
+            section[constant] = record | numbers | {"source": SOURCE, "note": f"the runs tell {told:.0%} of it"}
+    return made, tuple(sorted(moved.values(), key=lambda m: -m.told))
+
+
+def _width(prior: Assumption, z: float, error: float) -> float:
+    """S.d. of the logarithm of a constant whose setting is z ± error."""
+    low, high = draw(prior, np.array([z - error, z + error]))
+    return float(np.log(high / low) / 2)

@@ -1,0 +1,127 @@
+"""What the engine predicts for measured runs, as a function of the profile's constants."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from costmodel import engine
+from costmodel.calibration.runs.run import Run
+from costmodel.job import Assumption, Assumptions, Job, Layout, build, numbers
+from costmodel.ops import total
+from costmodel.outcome import Outcome
+from costmodel.ranges import draw, uncertain
+from costmodel.resolve import resolve
+from costmodel.units import Number
+from costmodel.validation.predict import FIGURES
+
+# Products and attention miss the peak for reasons that they share, clocks and software: they move together.
+COMPUTE_EFFICIENCY = "compute efficiency"
+COMPUTE = ("matrix products", "attention", "memory-bound operators", "recomputation", "optimizer")
+OVERHEAD = "checkpoints and failures"
+
+
+def knob(law: str, constant: str) -> str:
+    """What a constant of a law (as a profile or a job names it) moves with: those of one knob move together."""
+    if constant == "compute_efficiency":
+        return COMPUTE_EFFICIENCY
+    kind, _, variant = law.partition(":")  # matmul:16bit, memory_bound:norm
+    return f"matmul.{constant}" if kind in ("matmul", "matmul_16bit") else f"{variant or kind}.{constant}"
+
+
+def _knob_of(path: str) -> str:
+    return knob(*path.split(".")[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Runs whose scenarios leave the same open: they go through the formulas together."""
+
+    kind: str
+    places: tuple[int, ...]
+    assumptions: tuple[Assumptions, ...]
+    layouts: tuple[Layout, ...]
+
+
+class Forward:
+    """Predictions of every measurement of some runs, at any setting of the constants that may move.
+
+    A setting gives each knob in standard deviations of its prior, which is the range that the profile states: 0 is the
+    profile's value, ±1.28 its ends. `knobs` names them; `measured` holds the logarithms of what was measured, by
+    measurement; `owners` says to which run each belongs.
+    """
+
+    def __init__(self, runs: Sequence[Run], profile: str) -> None:
+        found: defaultdict[tuple[Any, ...], list[tuple[int, Assumptions, Layout]]] = defaultdict(list)
+        names: dict[str, None] = {}
+        for place, run in enumerate(runs):
+            resolved = resolve(run.scenario.model_copy(update={"profile": profile}))
+            job = engine.complete(numbers(resolved.assumptions), resolved.kind).job
+            unsaid = [path for path, a in resolved.assumptions.items() if a.value is None]
+            found[resolved.kind, *unsaid].append((place, resolved.assumptions, job.parallelism))
+            names |= dict.fromkeys(_knob_of(a.path) for a in _movable(resolved.assumptions))
+        self.groups = [_Group(key[0], *zip(*members, strict=True)) for key, members in found.items()]
+        self.runs = tuple(runs)
+        self.knobs = tuple(names)
+        self.entries = [(i, metric) for i, run in enumerate(runs) for metric in run.measured]
+        self.metrics = tuple(metric for _, metric in self.entries)
+        self.owners = np.array([i for i, _ in self.entries])
+        self.measured = np.log([run.measured[metric] for run in runs for metric in run.measured])
+
+    def __call__(self, settings: np.ndarray) -> np.ndarray:
+        """Logarithms of the predictions, shape (measurements, points), at settings of shape (knobs, points)."""
+        by_knob = dict(zip(self.knobs, settings, strict=True))
+        answers = np.empty((len(self.entries), settings.shape[1]))
+        for group in self.groups:
+            result = engine.outcome(_stacked(group, by_knob), group.kind)
+            shape = len(group.places), settings.shape[1]
+            for metric in set(self.metrics):
+                values = np.broadcast_to(np.asarray(figure(result, metric), dtype=float), shape)
+                for row, place in enumerate(group.places):
+                    if (place, metric) in self.entries:
+                        answers[self.entries.index((place, metric))] = np.log(values[row])
+        return answers
+
+
+def figure(result: Outcome, metric: str) -> Number:
+    """One figure of an outcome; compute_time_s is the part of a step in which a device computes."""
+    if metric != "compute_time_s":
+        return FIGURES[metric](result)
+    parts = result.breakdown["time_s"]
+    step = total({name: part for name, part in parts.items() if name != OVERHEAD})
+    share = total({name: parts[name] for name in COMPUTE}) / step
+    return result.performance["step_time_s"] * share
+
+
+def _movable(assumptions: Assumptions) -> list[Assumption]:
+    return [a for a in uncertain(assumptions) if a.path.startswith("profile.")]
+
+
+def _stacked(group: _Group, by_knob: dict[str, np.ndarray]) -> Job:
+    """One job whose numbers are arrays [run, point], each run in its own layout."""
+    movable = [{a.path for a in _movable(assumptions)} for assumptions in group.assumptions]
+    layouts = {f"parallelism.{name}" for name in Layout.__slots__}
+    points = len(next(iter(by_knob.values())))
+
+    def value(path: str) -> Number:
+        if any(path in paths for paths in movable):
+            lines = [
+                draw(assumptions[path], by_knob[_knob_of(path)])
+                if path in paths
+                else np.full(points, assumptions[path].value)
+                for assumptions, paths in zip(group.assumptions, movable, strict=True)
+            ]
+            return np.stack(lines)
+        if path in layouts:
+            values = [getattr(layout, path.partition(".")[2]) for layout in group.layouts]
+        else:
+            values = [assumptions[path].value for assumptions in group.assumptions]
+        if values[0] is None or all(v == values[0] for v in values):
+            return values[0]
+        return np.array(values, dtype=float)[:, np.newaxis]
+
+    return build(Job, value)

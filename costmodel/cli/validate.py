@@ -1,0 +1,83 @@
+"""costmodel validate."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from costmodel.cli.options import output_option
+from costmodel.validation.run import KINDS, validate
+from costmodel.validation.summary import Validation
+
+LEAVE_OUT = ("source", "organisation", "accelerator", "model")
+
+
+@click.command()
+@click.argument("table", metavar="FILE.csv")
+@click.option("--kind", required=True, type=click.Choice(tuple(KINDS)), help="What the rows measure.")
+@click.option("--leave-out", type=click.Choice(LEAVE_OUT), help="Predict each group without having fitted on it.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page to this file.")
+@output_option("text", "json", "csv")
+def command(table: str, kind: str, leave_out: str | None, report: Path | None, output: str) -> None:
+    """Published runs, a row each, against what an estimate says of them; - is standard input.
+
+    \b
+    Example:
+      costmodel validate tests/data/training_runs.csv --kind training
+    """
+    from costmodel.report import validation as show
+
+    if leave_out:
+        click.echo(f"costmodel: nothing is fitted on such rows yet: --leave-out {leave_out} changes nothing", err=True)
+    found = validate(table, kind, Progress())
+    if report is not None:
+        _write(report, found)
+    if output == "json":
+        click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
+    else:
+        click.echo(show.as_csv(found) if output == "csv" else show.as_text(found), nl=output != "csv")
+
+
+class Progress:
+    """One line on standard error that counts rows, after a second and on a terminal only."""
+
+    def __init__(self) -> None:
+        self.start, self.shown = time.monotonic(), False
+
+    def __call__(self, done: int, total: int) -> None:
+        if not sys.stderr.isatty():
+            return
+        if done == total:
+            click.echo("\r\x1b[K" if self.shown else "", nl=False, err=True)
+        elif time.monotonic() - self.start > 1:
+            self.shown = True
+            click.echo(f"\r{done} of {total} rows", nl=False, err=True)
+
+
+def _write(path: Path, found: Validation) -> None:
+    """Write the page whole or not at all."""
+    from tempfile import NamedTemporaryFile
+
+    from costmodel.report.validation import as_html
+
+    try:
+        page = as_html(found)
+    except ImportError:
+        raise click.UsageError("the report needs plotly; run: pip install 'costmodel[app]'") from None
+    try:
+        with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(page)
+                file.close()
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None

@@ -1,0 +1,93 @@
+"""One device as an estimate needs it, wherever it is described: in the catalog with its server, or in the scenario."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from costmodel import profile
+from costmodel.catalog import CatalogError, formats, hardware, nodes
+from costmodel.costs.energy import host_power_per_device, power_of_cores
+from costmodel.scenario import DeviceSpec
+from costmodel.source import clash
+
+# Formats in which a device trains when nothing is said, best first.
+USUAL = ("bf16", "fp16", "fp32")
+SPEC = ("memory", "memory_bandwidth", "tdp", "idle", "link_bandwidth", "scale_up_domain", "network_bandwidth")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device's figures in SI (None where unsaid) and its dense peak per format.
+
+    `id` is that of the catalog; `profile` the name of the profile that the device was measured for.
+    """
+
+    name: str
+    id: str | None
+    status: str
+    source: str
+    figures: dict[str, float | None]
+    peaks: dict[str, float]
+    profile: str | None = None
+
+    @property
+    def usual_format(self) -> str:
+        """The format of its matrix products when nothing is said. Raises CatalogError when it has none of them."""
+        for name in USUAL:
+            if name in self.peaks:
+                return name
+        raise CatalogError(f"hardware {self.name} states no {', '.join(USUAL)} peak; give hardware as a mapping")
+
+    def peak(self, number_format: str) -> float:
+        """Dense peak in a format [FLOP/s]. Raises ScenarioError with the formats that the device has."""
+        for name in formats.number_format(number_format).peaks:
+            if name in self.peaks:
+                return self.peaks[name]
+        known = ", ".join(self.peaks)
+        raise clash("precision.compute", f"hardware {self.name} has no peak for {number_format}; write one of {known}")
+
+    def figure(self, name: str) -> float:
+        """A figure that every device must have. Raises CatalogError."""
+        value = self.figures[name]
+        if value is None:
+            raise CatalogError(f"hardware {self.name} states no {name}; give hardware as a mapping with one")
+        return value
+
+
+def device(spec: str | DeviceSpec, user: str) -> Device:
+    """The device that a scenario names or describes; `user` is the source of what it describes itself.
+
+    A name is one of the catalog, or that of a profile of a machine measured as a whole (local). Raises CatalogError for
+    a name that is unknown or ambiguous, ProfileError for a profile that is missing or broken.
+    """
+    if isinstance(spec, DeviceSpec):
+        figures = {name: getattr(spec, name) for name in SPEC}
+        peaks = {str(name): peak for name, peak in spec.peak.items()}
+        return Device(spec.name or "custom device", None, "given", user, figures, peaks)
+    if (measured := profile.machine(spec)) is not None:
+        return _measured(spec, measured)
+    row = hardware.device(spec)
+    node = nodes.node_for(row.id)
+    figures = {name: getattr(row, name) for name in SPEC if name != "network_bandwidth"}
+    figures["cache"], figures["multiprocessors"] = row.l2, row.sms
+    figures["network_bandwidth"] = node.network_bandwidth if node else None
+    figures["node_devices"] = node.devices if node else None
+    if node and node.system_power_max:
+        figures["host_power"] = host_power_per_device(node.system_power_max, node.devices, row.tdp)
+    if not row.link_bandwidth:  # cards without a fast link still share a server's PCIe
+        figures["link_bandwidth"], figures["scale_up_domain"] = row.pcie_bandwidth, figures["node_devices"]
+    return Device(row.id, row.id, "catalog", row.source, figures, dict(row.peaks))
+
+
+def _measured(name: str, made: dict[str, Any]) -> Device:
+    """A machine as its own records found it; what they cannot tell stays unsaid."""
+    facts = made["hardware"]
+    figures: dict[str, float | None] = dict.fromkeys(SPEC) | {k: v for k, v in facts.items() if ":" not in k}
+    figures |= {"multiprocessors": facts.get("cores"), "scale_up_domain": 1.0, "node_devices": 1.0, "host_power": 0.0}
+    if figures["tdp"] is None:
+        figures["tdp"] = power_of_cores(facts["cores"])
+    peaks = {kind.removeprefix("peak:"): rate for kind, rate in facts.items() if kind.startswith("peak:")}
+    described = made.get("environment", {}).get("cpu") or name
+    source = f"profile {name}: measured on {described}, {str(made.get('environment', {}).get('date', ''))[:10]}"
+    return Device(name, None, "fitted", source, figures, peaks, profile=name)

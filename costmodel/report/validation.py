@@ -1,0 +1,145 @@
+"""A validation as text, CSV and a self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, fields
+from html import escape
+from typing import Any
+
+from costmodel.report.quantities import number
+from costmodel.report.table import aligned
+from costmodel.report.table import as_csv as csv_text
+from costmodel.validation.summary import Result, Validation, by
+
+# Heading of a column, the statistic that it shows, and whether that has a sign.
+COLUMNS = (
+    ("median", "median", False),
+    ("mean", "mean", False),
+    ("p90", "p90", False),
+    ("in 10%", "within_10", False),
+    ("in 20%", "within_20", False),
+    ("bias", "bias", True),
+    ("in range", "coverage_80", False),
+    ("naive", "naive_median", False),
+    ("naive p90", "naive_p90", False),
+)
+GROUPS = ("metric", "source", "accelerator", "family")
+MOST_REASONS = 12
+
+
+def as_text(validation: Validation) -> str:
+    """Tables by metric, source, accelerator and family, and why rows are not answered."""
+    parts = [_sentence(validation)]
+    for group, summary in zip(GROUPS, validation.summary().values(), strict=True):
+        rows = [[f"by {group}", "rows", "answered", *(heading for heading, _, _ in COLUMNS)], *cells(summary)]
+        parts.append(aligned(rows))
+    for title, reasons in (
+        ("not counted", (r.excluded for r in validation.results)),
+        ("not answered", (r.skipped for r in validation.results)),
+    ):
+        if listed := _reasons(reasons):
+            parts.append(aligned([[title, "rows"], *listed]))
+    return "\n\n".join(parts)
+
+
+def cells(summary: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """A line for each group: its name, counts and statistics, largest group first."""
+    ordered = sorted(summary.items(), key=lambda item: -item[1]["rows"])
+    return [
+        [
+            name or "(not stated)",
+            str(found["rows"]),
+            str(found["answered"]),
+            *(percent(found[statistic], signed) for _, statistic, signed in COLUMNS),
+        ]
+        for name, found in ordered
+    ]
+
+
+def percent(fraction: float | None, signed: bool = False) -> str:
+    """A fraction in per cent, whole or with two digits; a dash where there is none."""
+    if fraction is None:
+        return "–"
+    value = 100 * fraction
+    digits = f"{value:.0f}" if abs(value) < 1000 else number(value, 2)
+    return f"{'+' * (signed and value > 0)}{digits}%"
+
+
+def as_csv(validation: Validation) -> str:
+    """One line per row and metric."""
+    names = [field.name for field in fields(Result)]
+    lines = [["; ".join(c) if isinstance(c, list) else c for c in astuple(r)] for r in validation.results]
+    return csv_text([names, *lines])
+
+
+def as_html(validation: Validation) -> str:
+    """A page that needs nothing else: tables and a parity plot. Raises ImportError without plotly."""
+    tables = "".join(
+        _table([f"by {group}", "rows", "answered", *(heading for heading, _, _ in COLUMNS)], cells(summary))
+        for group, summary in zip(GROUPS, validation.summary().values(), strict=True)
+    )
+    reasons = _table(["not answered", "rows"], _reasons(r.skipped for r in validation.results))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>costmodel: validation</title><style>'
+        "body{font:15px/1.4 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em}"
+        "table{border-collapse:collapse;margin:1.5em 0}td,th{padding:.15em .7em;text-align:right}"
+        "td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f3f3f3}</style></head><body>\n"
+        f"<h1>Published runs against predictions</h1>\n<p>{escape(_sentence(validation))}</p>\n"
+        "<p>An error is exp|ln(predicted / measured)| − 1. “In range” is the share of measurements in the 80 % range "
+        "of their prediction. “Naive” is the baseline of each metric.</p>\n"
+        f"{_parity(validation)}\n{tables}{reasons}</body></html>\n"
+    )
+
+
+def _sentence(validation: Validation) -> str:
+    counted = [r for r in validation.results if r.excluded is None]
+    answered = sum(r.predicted is not None for r in counted)
+    left_out = len(validation.results) - len(counted)
+    return (
+        f"{validation.kind}: {answered:,} of {len(counted):,} measurements answered, {left_out:,} not counted; errors "
+        "weighted so that repeats of one configuration count once"
+    )
+
+
+def _reasons(reasons: Iterable[str | None]) -> list[list[str]]:
+    """The most frequent reasons with their counts."""
+    found = Counter(reason for reason in reasons if reason)
+    listed = [[reason[:100], str(count)] for reason, count in found.most_common(MOST_REASONS)]
+    rest = sum(found.values()) - sum(count for _, count in found.most_common(MOST_REASONS))
+    return listed + ([[f"{len(found) - MOST_REASONS} other reasons", str(rest)]] if rest else [])
+
+
+def _table(heading: list[str], rows: list[list[str]]) -> str:
+    if not rows:
+        return ""
+    lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
+    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>\n"
+
+
+def _parity(validation: Validation) -> str:
+    """Predicted against measured, a colour per metric, with the line where they are equal."""
+    import plotly.graph_objects as go
+
+    answered = [r for r in validation.results if r.predicted is not None and r.measured is not None]
+    if not answered:
+        return ""
+    figure = go.Figure()
+    for metric in by(answered, "metric"):
+        rows = [r for r in answered if r.metric == metric]
+        figure.add_scatter(
+            x=[r.measured for r in rows],
+            y=[r.predicted for r in rows],
+            mode="markers",
+            name=metric,
+            marker={"size": 5, "opacity": 0.6},
+            text=[escape(f"{r.row_id} ({r.accelerator})") for r in rows],
+            hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}",
+        )
+    ends = [min(r.measured or 0 for r in answered), max(r.measured or 0 for r in answered)]
+    figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": "#888", "dash": "dot"})
+    figure.update_layout(xaxis_type="log", yaxis_type="log", template="plotly_white", height=650)
+    figure.update_layout(xaxis_title="measured (SI)", yaxis_title="predicted (SI)")
+    return str(figure.to_html(full_html=False, include_plotlyjs=True))

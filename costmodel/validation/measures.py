@@ -1,0 +1,128 @@
+"""Formulas of validation: published rates as times, and the naive baselines that stand beside every prediction."""
+
+from costmodel import ops
+from costmodel.formula import formula
+from costmodel.units import (
+    Bytes,
+    BytesPerSecond,
+    Count,
+    Flop,
+    FlopPerSecond,
+    Fraction,
+    Joules,
+    PerSecond,
+    Seconds,
+    Watts,
+)
+
+
+@formula(r"t_{step}", source="definition")
+def step_time_of_rate(global_batch: Count, tokens: Count, rate: PerSecond) -> Seconds:
+    """Time of an optimizer step from a rate: of tokens, with `tokens` per sequence, or of sequences, with 1."""
+    return global_batch * tokens / rate
+
+
+@formula(r"t_1", source="definition")
+def time_of_one(rate: PerSecond) -> Seconds:
+    """Time per token or request of the whole deployment at a rate."""
+    return 1 / rate
+
+
+@formula(r"r_{out}", source="definition")
+def output_share_of_rate(total: PerSecond, input_tokens: Count, output_tokens: Count) -> PerSecond:
+    """Output tokens per second from a rate that counts input and output tokens."""
+    return total * output_tokens / (input_tokens + output_tokens)
+
+
+@formula(r"r_{in}", source="definition")
+def input_rate(requests: PerSecond, input_tokens: Count) -> PerSecond:
+    """Input tokens per second of so many requests per second."""
+    return requests * input_tokens
+
+
+@formula(r"c", source="definition")
+def mean_context(context: Count, output_tokens: Count) -> Count:
+    """Tokens whose generation from an empty cache has the same mean context as `output_tokens` after `context`."""
+    return 2 * context + output_tokens
+
+
+@formula(r"T", source="definition")
+def batch_tokens(sequences: Count, tokens: Count) -> Count:
+    """Tokens of a batch of equal sequences."""
+    return sequences * tokens
+
+
+@formula(r"P_{dev}", source="definition")
+def mean_device_power(energy: Joules, devices: Count, duration: Seconds) -> Watts:
+    """Mean power of one device."""
+    return energy / (devices * duration)
+
+
+@formula(r"t_{6ND}", source="kaplan-2020")
+def naive_step_time(
+    parameters: Count,
+    tokens: Count,
+    devices: Count,
+    peak: FlopPerSecond,
+    flop_per_parameter: Flop = 6.0,
+    reached: Fraction = 0.4,
+) -> Seconds:
+    """Baseline of a training step: 6 · N · D operations at 40 % of dense peak."""
+    return flop_per_parameter * parameters * tokens / (reached * devices * peak)
+
+
+@formula(r"M_{16N}", source="rajbhandari-2020")
+def naive_training_memory(parameters: Count, shards: Count, per_parameter: Bytes = 16.0) -> Bytes:
+    """Baseline of training memory: 16 bytes per parameter (weights, gradients, Adam) over the devices that share it."""
+    return per_parameter * parameters / shards
+
+
+@formula(r"t_{roof}", source="williams-2009")
+def naive_pass_time(
+    parameters: Count,
+    tokens: Count,
+    weight_bytes: Bytes,
+    kv_bytes: Bytes,
+    tp: Count,
+    bandwidth: BytesPerSecond,
+    peak: FlopPerSecond,
+    flop_per_parameter: Flop = 2.0,
+    bandwidth_reached: Fraction = 0.6,
+    peak_reached: Fraction = 0.45,
+) -> Seconds:
+    """Baseline of an inference pass: a roofline at 60 % of memory bandwidth and 45 % of dense peak."""
+    memory = (parameters * weight_bytes + kv_bytes) / (bandwidth_reached * bandwidth * tp)
+    compute = flop_per_parameter * parameters * tokens / (peak_reached * peak * tp)
+    return ops.maximum(memory, compute)
+
+
+@formula(r"t_{req}", source="williams-2009")
+def naive_latency(prefill: Seconds, step: Seconds, output_tokens: Count) -> Seconds:
+    """Baseline of a batch from start to end: its prompts, then a step for every further token."""
+    return prefill + step * (output_tokens - 1)
+
+
+@formula(r"\lambda", source="little-1961")
+def naive_request_rate(sequences: Count, replicas: Count, latency: Seconds) -> PerSecond:
+    """Baseline of throughput: every replica answers its batch once per latency."""
+    return sequences * replicas / latency
+
+
+@formula(r"B_{kv}", source="pope-2022")
+def naive_kv_bytes(
+    sequences: Count, tokens: Count, layers: Count, kv_heads: Count, head_dim: Count, element_bytes: Bytes
+) -> Bytes:
+    """KV cache of `sequences` with `tokens` each, over all devices of a replica."""
+    return 2 * sequences * tokens * layers * kv_heads * head_dim * element_bytes
+
+
+@formula(r"M_{wkv}", source="pope-2022")
+def naive_inference_memory(parameters: Count, weight_bytes: Bytes, kv: Bytes, shards: Count) -> Bytes:
+    """Baseline of inference memory: weights and KV cache over the devices that share them."""
+    return (parameters * weight_bytes + kv) / shards
+
+
+@formula(r"P_{.7}", source="costmodel-prior")
+def naive_power(tdp: Watts, share: Fraction = 0.7) -> Watts:
+    """Baseline of a device's power at work: 70 % of TDP."""
+    return share * tdp

@@ -1,0 +1,1 @@
+"""Formulas of workloads, by subject."""

@@ -1,0 +1,131 @@
+"""Layouts: the rule, what a stated degree implies, what cannot exist, and what each degree does."""
+
+import pytest
+
+from costmodel.api import estimate
+from costmodel.engine import lay_out
+from costmodel.job import numbers
+from costmodel.loading import load
+from costmodel.resolve import resolve
+from costmodel.source import ScenarioError
+
+BASE = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": "train", "ranges": False}
+SHAPE = {"layers": 32, "hidden": 4096, "heads": 32, "kv_heads": 8, "ffn": 14336, "vocab": 128256}
+
+
+def layout(*changes):
+    return estimate(BASE, changes).outcome.job.parallelism
+
+
+def degrees(*changes):
+    found = layout(*changes)
+    return found.tp, found.pp, found.dp
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (["parallelism.dp=64"], (1, 1, 64)),
+        (["parallelism.dp=8"], (8, 1, 8)),
+        (["parallelism.dp=2"], (8, 4, 2)),
+        (["parallelism.dp=4", "parallelism.pp=4"], (4, 4, 4)),
+        (["parallelism.dp=4", "parallelism.tp=2"], (2, 8, 4)),
+        (["parallelism.dp=1", "devices=24"], (8, 3, 1)),
+        (["parallelism.tp=16"], (16, 1, 4)),
+        (["parallelism.vp=2"], (1, 2, 32)),  # interleaving needs more than one stage
+    ],
+)
+def test_what_is_unsaid_follows_from_what_is_said(changes, expected):
+    assert degrees(*changes) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (["parallelism.tp=64"], "64 does not divide the model's 32 heads"),
+        (["parallelism.tp=3", "devices=24"], "3 does not divide the model's 32 heads"),
+        (["parallelism.pp=64"], "pp · vp = 64 · 1 is more than the model's 32 layers"),
+        (["parallelism.pp=8", "parallelism.vp=5"], "pp · vp = 8 · 5 is more"),
+        (["parallelism.dp=1", "devices=67"], "67 cannot be shared out"),
+        (
+            ["workload.global_batch=32", "parallelism.tp=1", "parallelism.pp=1"],
+            "32 is less than dp · micro_batch",
+        ),
+        (["precision=nvfp4"], "no peak for nvfp4; write one of"),
+    ],
+)
+def test_layouts_that_cannot_exist(changes, says):
+    with pytest.raises(ScenarioError) as caught:
+        estimate(BASE, changes)
+    assert says in str(caught.value)
+    assert caught.value.clash
+
+
+def test_kv_heads_replicate_beyond_their_number():
+    # Llama 3.1 8B has 8 KV heads: with 16 shards each device still holds one (Pope et al. 2022, §3.3).
+    serve = BASE | {"workload": {"kind": "serve", "input_tokens": 1000, "output_tokens": 1000}, "devices": 32}
+    cache = {}
+    for tp in (8, 16, 32):
+        answer = estimate(serve | {"parallelism": {"tp": tp}, "traffic": {"concurrency": 1}})
+        cache[tp] = answer.outcome.memory_parts["KV cache"]
+    assert cache[8] == cache[16] == cache[32] == 2000 * 32 * 2 * 128 * 2
+
+
+def test_sequence_parallelism_splits_norms():
+    node = ["parallelism.tp=8", "parallelism.pp=1", "parallelism.zero=1", "parallelism.micro_batch=1"]
+    on, off = (estimate(BASE, [*node, f"parallelism.sequence_parallel={said}"]) for said in ("true", "false"))
+    assert on.outcome.memory_parts["activations"] < off.outcome.memory_parts["activations"]
+    parts_on, parts_off = on.outcome.breakdown["time_s"], off.outcome.breakdown["time_s"]
+    assert parts_on["memory-bound operators"] < parts_off["memory-bound operators"]
+    # Full recomputation keeps what each layer got: 2 B · tokens · hidden, on one of 8 devices or on each.
+    node.append("parallelism.recompute=full")
+    on, off = (estimate(BASE, [*node, f"parallelism.sequence_parallel={said}"]) for said in ("true", "false"))
+    more = off.outcome.memory_parts["activations"] - on.outcome.memory_parts["activations"]
+    assert more > 0.9 * 32 * 2 * 8192 * 4096 * 7 / 8
+
+
+def test_sequence_parallelism_without_tensor_parallelism_does_nothing():
+    one = ["parallelism.tp=1"]
+    on, off = (estimate(BASE, [*one, f"parallelism.sequence_parallel={said}"]) for said in ("true", "false"))
+    assert on.totals == off.totals
+
+
+def step(layers, pp):
+    scenario = {
+        "model": SHAPE | {"layers": layers, "vocab": 1000},
+        "devices": 24,
+        "workload": {"kind": "train", "tokens": 1e10, "sequence": 4096, "global_batch": 480},
+        "parallelism": {"pp": pp, "tp": 1, "micro_batch": 1, "zero": 0, "recompute": "full"},
+    }
+    return estimate(BASE | scenario).outcome.performance["step_time_s"]
+
+
+def test_the_slowest_stage_sets_the_rhythm():
+    # A head so small that it weighs less than a layer: 31, 32 and 33 layers on 3 stages all have one of 11.
+    assert step(31, 3) == pytest.approx(step(32, 3), rel=1e-12)
+    assert step(30, 3) < step(32, 3) < step(33, 3)
+    assert step(33, 3) / step(32, 3) == pytest.approx(1, abs=0.02)
+
+
+def test_a_head_heavier_than_a_layer_sets_the_rhythm():
+    # 128,256 × 4,096 weighs more than two layers: 31 layers on 3 stages wait for that with 10 layers and the head.
+    model = {"model": SHAPE, "devices": 24, "parallelism": {"pp": 3, "tp": 1, "micro_batch": 1, "zero": 1}}
+    work = {"workload": {"kind": "train", "tokens": 1e10, "sequence": 2048, "global_batch": 480}}
+    even, uneven = (
+        estimate(BASE | model | work, [f"model.layers={layers}"]).outcome.performance["step_time_s"]
+        for layers in (30, 31)
+    )
+    assert uneven == pytest.approx(even, rel=5e-3)  # the optimizer has a layer more
+
+
+def test_layouts_of_arrays_are_those_of_their_elements():
+    from dataclasses import replace
+
+    import numpy as np
+
+    devices = [1.0, 7.0, 8.0, 24.0, 64.0, 96.0, 1000.0]
+    job = numbers(resolve(load(BASE | {"model": "llama-3.1-70b"})).assumptions)
+    together = lay_out(replace(job, devices=np.array(devices)), "train")
+    for i, alone in enumerate(lay_out(replace(job, devices=n), "train") for n in devices):
+        for name in alone.__slots__:
+            assert np.broadcast_to(getattr(together, name), len(devices))[i] == getattr(alone, name), (devices[i], name)

@@ -1,0 +1,100 @@
+"""Profiles are found by name or path, and refused in one line when they are not profiles."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from costmodel import profile
+
+
+@pytest.fixture
+def content() -> dict:
+    return json.loads((profile.FOLDER / "prior.json").read_text(encoding="utf-8"))
+
+
+def test_a_users_profile_is_found_by_name_and_by_path(tmp_path: Path, monkeypatch, content):
+    monkeypatch.setenv("COSTMODEL_PROFILES", str(tmp_path))
+    (tmp_path / "mine.json").write_text(json.dumps(content | {"name": "mine"}), encoding="utf-8")
+    assert profile.load("mine")["name"] == "mine"
+    assert profile.load(str(tmp_path / "mine.json"))["name"] == "mine"
+    assert {"mine", "prior", "h100-sxm"} <= set(profile.names())
+
+
+def test_the_users_folder_follows_the_desktop_standard(tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("COSTMODEL_PROFILES", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert profile.user_folder() == tmp_path / "costmodel" / "profiles"
+
+
+def test_a_changed_file_is_read_anew(tmp_path: Path, content):
+    import os
+
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    profile.load(str(path))
+    content["laws"]["link"]["latency"] |= {"value": 1e-6, "low": None, "high": None}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    os.utime(path, ns=(1, 1))
+    assert profile.load(str(path))["laws"]["link"]["latency"]["value"] == 1e-6
+
+
+def test_the_devices_own_profile_is_the_default():
+    assert profile.shipped("h100-sxm") == "h100-sxm"
+    assert profile.shipped("t4") == "prior"
+    assert profile.shipped(None) == "prior"
+    assert profile.shipped("../../secrets") == "prior"
+
+
+@pytest.mark.parametrize("name", ["nope", "../prior", "", "/etc/passwd", "prior\n", "x" * 10_000])
+def test_unknown_names_list_what_there_is(name):
+    with pytest.raises(profile.ProfileError, match=r"there are: .*h100-sxm") as error:
+        profile.load(name)
+    assert len(str(error.value)) < 500
+
+
+def change(path: str, value):
+    def changed(content: dict) -> object:
+        inner = content
+        *way, last = path.split(".")
+        for key in way:
+            inner = inner[key]
+        if value is None:
+            del inner[last]
+        else:
+            inner[last] = value
+        return content
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (change("schema", "costmodel/profile/2"), "a profile of version 2"),
+        (change("schema", "something"), "no profile"),
+        (lambda content: [content], "no profile"),
+        (change("laws", [1]), "compute_efficiency is missing"),
+        (change("laws.link", None), "laws.link.bandwidth_efficiency is missing"),
+        (change("laws.matmul:16bit.launch.value", -1), "value must be a number of at least 0"),
+        (change("laws.matmul:16bit.launch.value", "2 us"), "value must be a number"),
+        (change("laws.matmul:8bit.launch.unit", "us"), "must have the unit 's'"),
+        (change("laws.link.latency.low", 1.0), "must lie between low and high"),
+    ],
+)
+def test_files_that_are_no_profiles_are_refused(tmp_path: Path, content, broken, said):
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(broken(content)), encoding="utf-8")
+    with pytest.raises(profile.ProfileError) as error:
+        profile.load(str(path))
+    assert said in str(error.value)
+    assert "bad.json" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"schema": "costmodel/profile/1"}'])
+def test_damaged_files_are_refused(tmp_path: Path, data):
+    path = tmp_path / "bad.json"
+    path.write_bytes(data)
+    with pytest.raises(profile.ProfileError, match=r"bad\.json"):
+        profile.load(str(path))

@@ -1,0 +1,384 @@
+"""Published runs against predictions: the arithmetic by hand, real rows end to end, and tables that are wrong.
+
+tests/data/*.csv are rows of published runs; each names its source and reference.
+"""
+
+import csv
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import costmodel
+from costmodel.report.validation import as_csv, as_html, as_text
+from costmodel.validation import measures
+from costmodel.validation.summary import Result, Validation, statistics
+
+DATA = Path(__file__).parent / "data"
+TABLES = {"training": DATA / "training_runs.csv", "inference": DATA / "inference_runs.csv"}
+FULL = {
+    "training_runs_lm.csv": "training",
+    "inference_runs_server.csv": "inference",
+    "inference_runs_local.csv": "inference",
+}
+STATISTICS = {
+    *("rows", "answered", "median", "mean", "p90", "within_10", "within_20", "bias", "coverage_80"),
+    *("naive_median", "naive_p90"),
+}
+STEP = {
+    "row_id": "a-1",
+    "source": "a",
+    "model": "GPT-3 175B",
+    "family": "dense",
+    "layers": "96",
+    "hidden": "12288",
+    "ffn_hidden": "49152",
+    "heads": "96",
+    "vocab": "51200",
+    "gated_mlp": "0",
+    "tied_embeddings": "1",
+    "seq_len": "2048",
+    "global_batch": "1536",
+    "micro_batch": "1",
+    "accelerator": "a100-sxm-80gb",
+    "devices": "384",
+    "tp": "8",
+    "pp": "12",
+    "vp": "1",
+    "dp": "4",
+    "sharding": "none",
+    "precision": "fp16",
+    "recompute": "full",
+    "step_time_s": "76.78",
+}
+
+
+def table(tmp_path, *rows, text=None):
+    path = tmp_path / "runs.csv"
+    if text is None:
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def steps(tmp_path, *rows):
+    return costmodel.validate(table(tmp_path, *rows), "training").results
+
+
+def run(*arguments, text=None):
+    command = [sys.executable, "-m", "costmodel", "validate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, input=text, check=False)
+
+
+# By hand.
+
+
+def test_naive_training_step_by_hand():
+    # GPT-3 175B on 384 A100: 6 × 174.6e9 × 1536 × 2048 FLOP at 40 % of 384 × 312 TFLOP/s is 68.8 s; Narayanan et al.
+    # 2021 (arXiv 2104.04473), table 2, measured 76.8 s with full recomputation.
+    assert measures.naive_step_time(174.6e9, 1536 * 2048, 384, 312e12) == pytest.approx(68.77, rel=1e-3)
+
+
+def test_naive_inference_pass_by_hand():
+    # Llama-2-7B, fp16, one sequence on an A100 (2,039 GB/s): 13.48 GB at 60 % of the bandwidth is 11.0 ms.
+    decode = measures.naive_pass_time(6.74e9, 1, 2, 0, 1, 2039e9, 312e12)
+    assert decode == pytest.approx(11.02e-3, rel=1e-3)
+    # Its prompt of 4,096 tokens is bound by compute: 2 × 6.74e9 × 4096 / (0.45 × 312e12) = 0.393 s.
+    assert measures.naive_pass_time(6.74e9, 4096, 2, 0, 1, 2039e9, 312e12) == pytest.approx(0.3933, rel=1e-3)
+
+
+def result(measured, predicted, weight=1.0, low=None, high=None, naive=1.0, **fields):
+    return Result("r", "s", "m", measured, predicted, low or predicted, high or predicted, naive, weight, **fields)
+
+
+def test_statistics_by_hand():
+    # Errors 5 %, 100 % (half as long as measured) and 25 %, weighted 1, 1 and 2.
+    rows = [result(1, 1.05, low=0.9, high=1.2), result(2, 1), result(4, 5, 2, low=3, high=6), result(1, None)]
+    found = statistics(rows)
+    assert (found["rows"], found["answered"]) == (4, 3)
+    assert found["median"] == pytest.approx(0.25)
+    assert found["p90"] == pytest.approx(1.0)
+    assert found["within_10"] == pytest.approx(0.25)
+    assert found["coverage_80"] == pytest.approx(0.75)
+    assert found["mean"] == pytest.approx(math.exp((math.log(1.05) + math.log(2) + 2 * math.log(1.25)) / 4) - 1)
+    assert found["bias"] == pytest.approx(math.exp((math.log(1.05) - math.log(2) + 2 * math.log(1.25)) / 4) - 1)
+    assert found["naive_median"] == pytest.approx(1.0)  # naive is 1: errors 0, 1, 3 and 3 by weight
+
+
+def test_statistics_of_nothing_answered():
+    found = statistics([result(1, None)])
+    assert set(found) == STATISTICS
+    assert found["rows"] == 1
+    assert found["answered"] == 0
+    assert found["median"] is None
+
+
+# Rows to results.
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_every_row_is_answered_skipped_or_excluded(kind):
+    found = costmodel.validate(TABLES[kind], kind)
+    with TABLES[kind].open(encoding="utf-8") as file:
+        assert {r.row_id for r in found.results} == {row["row_id"] for row in csv.DictReader(file)}
+    for r in found.results:
+        assert sum((r.predicted is not None, r.skipped is not None, r.excluded is not None)) == 1, r
+        if r.predicted is not None:
+            assert 0 < r.p10 < r.p90, r
+            assert r.naive > 0
+            assert 1 / 20 < r.predicted / r.measured < 20, r  # a slip of a unit is a factor of a thousand
+        assert (r.weight > 0) == (r.excluded is None)
+
+
+def test_published_runs_that_state_everything():
+    # Rows whose layout, batch and precision are all stated, without ZeRO-3: within the range that is given.
+    found = {r.row_id: r for r in costmodel.validate(TABLES["training"], "training").results}
+    for row in ("megatron-sc21-zero3-vs-ptd-007", "megatron-sc21-zero3-vs-ptd-010", "megatron-2020-dgx2-dgxa100-004"):
+        assert found[row].p10 < found[row].measured < found[row].p90, found[row]
+
+
+def test_reasons():
+    found = {r.row_id: r for r in costmodel.validate(TABLES["training"], "training").results}
+    assert "lora" in found["nvidia-nemo-24.07-perf-001"].skipped
+    assert (
+        "moe" in found["nvidia-megatron-bridge-perf-001"].skipped or found["nvidia-megatron-bridge-perf-001"].predicted
+    )
+    assert "whole run" in found["llama1-paper-totals-001"].skipped
+    assert found["korthikanti-2022-fig1-memory-004"].excluded == "theoretical"
+
+
+def test_a_rate_says_the_same_as_a_time(tmp_path):
+    # 1536 × 2048 tokens in 76.8 s are 40,960 tokens/s and 20 sequences/s.
+    timed = {**STEP, "step_time_s": "76.8"}
+    rates = [{"tokens_per_s": "40960"}, {"samples_per_s": "20"}]
+    rows = [timed] + [{**STEP, "step_time_s": "", "row_id": f"b-{i}"} | rate for i, rate in enumerate(rates)]
+    found = steps(tmp_path, *rows)
+    assert [r.measured for r in found] == pytest.approx([76.8] * 3)
+    assert len({r.predicted for r in found}) == 1
+
+
+def test_repeats_count_once_together(tmp_path):
+    rows = [
+        STEP,
+        {**STEP, "row_id": "a-2", "step_time_s": "80"},
+        {**STEP, "row_id": "a-3", "source": "b"},
+        {**STEP, "row_id": "a-4", "micro_batch": "2"},
+        {**STEP, "row_id": "a-5", "flag": "approximate"},
+    ]
+    assert [r.weight for r in steps(tmp_path, *rows)] == [0.5, 0.5, 1, 1, 0]
+
+
+def test_what_is_inferred_widens_the_range(tmp_path):
+    blank = {**STEP, "row_id": "a-2", "recompute": ""}
+    unfused = {**STEP, "row_id": "a-3", "attention_impl": "unfused"}
+    given, inferred, slower = steps(tmp_path, STEP, blank, unfused)
+    assert given.inferred == []
+    assert inferred.inferred == ["recompute"]
+    assert inferred.p90 / inferred.p10 > given.p90 / given.p10
+    assert slower.predicted == given.predicted
+    assert slower.p90 / slower.p10 > given.p90 / given.p10
+
+
+def test_an_ambiguous_name_takes_a_representative():
+    rows = [r for r in costmodel.validate(TABLES["inference"], "inference").results if r.row_id == "lcpp-0008"]
+    assert rows
+    assert all("accelerator" in r.inferred and r.predicted for r in rows)
+
+
+def test_a_shape_is_inferred_from_its_size(tmp_path):
+    # The rule is GPT-3's own proportion: 174.6 billion parameters are 96 layers of 12,288; biases are all that differs.
+    unsaid = {**STEP, "model": "a GPT", "n_params": "174.6e9"} | dict.fromkeys(
+        ("layers", "hidden", "ffn_hidden", "heads"), ""
+    )
+    whole, inferred = steps(tmp_path, STEP, {**unsaid, "row_id": "a-2"})
+    assert inferred.inferred == ["shape"]
+    assert inferred.predicted == pytest.approx(whole.predicted, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"accelerator": "sn40l"}, "accelerator sn40l is not in the catalog"),
+        ({"accelerator": ""}, "accelerator not stated"),
+        ({"devices": ""}, "number of devices"),
+        ({"seq_len": ""}, "sequence length"),
+        ({"family": "cnn"}, "family cnn"),
+        ({"offload": "optimizer"}, "offloading"),
+        ({"precision": "posit8"}, "posit8"),
+        ({"dp": "5"}, "devices = 384"),
+        ({"tp": "7", "dp": "", "devices": "84"}, "heads"),
+        ({"global_batch": "1536.5"}, "whole number"),
+        ({"attention": "mla"}, "attention mla"),
+    ],
+)
+def test_what_cannot_be_answered_says_why(tmp_path, change, reason):
+    (found,) = steps(tmp_path, {**STEP, **change})
+    assert found.predicted is None
+    assert reason in found.skipped
+    assert "\n" not in found.skipped
+
+
+def test_nothing_measured(tmp_path):
+    (found,) = steps(tmp_path, {**STEP, "step_time_s": ""})
+    assert found.excluded == "nothing measured"
+
+
+def test_rates_that_the_test_chose_are_no_measurement(tmp_path):
+    row = {
+        **{"row_id": "a", "source": "s", "model": "llama-3.1-8b", "accelerator": "h100-sxm", "devices": "1"},
+        **{"scenario": "server", "weight_format": "bf16", "input_tokens": "1000", "output_tokens": "200"},
+        **{"request_rate": "2", "requests_per_s": "1.99", "output_tokens_per_s": "398", "tpot_s": "0.01"},
+    }
+    overloaded = {**row, "row_id": "b", "request_rate": "1000", "requests_per_s": "9"}
+    found = costmodel.validate(table(tmp_path, row, overloaded), "inference").results
+    assert {r.metric for r in found if r.row_id == "a"} == {"tpot_s"}
+    assert {r.metric for r in found if r.row_id == "b"} == {"tpot_s", "seconds_per_output_token", "seconds_per_request"}
+
+
+# The command.
+
+
+def test_json_contract():
+    done = run(TABLES["training"], "--kind", "training", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["schema"] == "costmodel/validation/1"
+    assert found["kind"] == "training"
+    fields = {"row_id", "source", "metric", "measured", "predicted", "p10", "p90", "naive", "weight"}
+    assert all(fields | {"excluded", "skipped"} <= set(row) for row in found["rows"])
+    assert set(found["summary"]) == {"by_metric", "by_source", "by_accelerator", "by_family"}
+    assert set(found["summary"]["by_metric"]["step_time_s"]) == STATISTICS
+    assert done.stderr == ""
+
+
+def test_leave_out_is_accepted_and_says_what_it_does():
+    done = run(TABLES["training"], "--kind", "training", "--leave-out", "source", "-o", "csv")
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 1
+    assert "changes nothing" in done.stderr
+    assert next(csv.reader(done.stdout.splitlines()))[:3] == ["row_id", "source", "metric"]
+
+
+def test_standard_input():
+    done = run("-", "--kind", "inference", text=TABLES["inference"].read_text(encoding="utf-8"))
+    assert done.returncode == 0, done.stderr
+    assert "by metric" in done.stdout
+
+
+def test_report_is_one_page_that_runs_nothing_from_the_table(tmp_path):
+    path = table(tmp_path, {**STEP, "row_id": "<script>alert(1)</script>", "source": "<img src=x>"})
+    page = tmp_path / "page.html"
+    done = run(path, "--kind", "training", "--report", page)
+    assert done.returncode == 0, done.stderr
+    html = page.read_text(encoding="utf-8")
+    assert "<script>alert" not in html
+    assert "<img src=x>" not in html
+    assert "&lt;img src=x&gt;" in html
+    assert not re.search(r'<(script|link)[^>]+(src|href)="http', html)
+    assert [p.name for p in tmp_path.iterdir() if p.suffix == ".part"] == []
+
+
+def test_report_that_cannot_be_written(tmp_path):
+    done = run(TABLES["training"], "--kind", "training", "--report", tmp_path / "none" / "page.html")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_interrupted(monkeypatch):
+    import costmodel.cli.validate
+    from costmodel.cli.main import main
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(costmodel.cli.validate, "validate", stop)
+    monkeypatch.setattr(sys, "argv", ["costmodel", "validate", str(TABLES["training"]), "--kind", "training"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+
+
+HEADER = "row_id,source,model,accelerator,devices,seq_len,global_batch,step_time_s\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("", "1:1", "empty"),
+        ("\n\n", "1:1", "empty"),
+        (HEADER, "2:1", "no rows"),
+        (HEADER.replace("accelerator", "card") + "a,b,c,d,1,1,1,1\n", "1:8", "'accelerator'"),
+        (HEADER.replace("step_time_s", "step_time") + "a,b,c,d,1,1,1,1\n", "1:8", "add one of"),
+        (HEADER.replace("devices", "source") + "a,b,c,d,1,1,1,1\n", "1:5", "twice"),
+        (HEADER + "a,b,c,d,8,1,1,fast\n", "2:8", "step_time_s: 'fast'"),
+        (HEADER + "a,b,c,d,0,1,1,1\n", "2:5", "devices: '0'"),
+        (HEADER + "a,b,c,d,1,1,1,-3\n", "2:8", "step_time_s: '-3'"),
+        (HEADER + "a,b,c,d,1,1,1,nan\n", "2:8", "nan"),
+        (HEADER + "a,b,c,d,1,1,1,1e999\n", "2:8", "1e999"),
+        (HEADER + "a,b,c,d,1_0,1,1,1\n", "2:5", "1_0"),
+        (HEADER + '\n"x\ny",b,c,d,1,1,1,1\na,b,c,d,1,1,1,x\n', "5:8", "'x'"),
+        (HEADER + "a,b,c\n", "2:4", "3 cells"),
+        (HEADER + '"a,b,c,d,1,1,1,1\n', "2:1", "CSV"),
+        (HEADER.encode() + b"a,b,\xff\xfe,d,1,1,1,1\n", "2:5", "0xff"),
+        (b"\x7fELF\x02\x01\x00\x00", "1:7", "0x00"),
+    ],
+)
+def test_a_wrong_table_is_one_line(tmp_path, text, place, says):
+    path = table(tmp_path, text=text)
+    done = run(path, "--kind", "training")
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"costmodel: {path}:{place}: ")
+    assert says in line
+
+
+@pytest.mark.parametrize("path", ["/nowhere.csv", "/", "a\0b"])
+def test_a_table_that_cannot_be_read(path):
+    with pytest.raises(ValueError, match="path of a CSV file"):
+        costmodel.validate(path, "training")
+
+
+def test_unknown_kind():
+    done = run(TABLES["training"], "--kind", "trainings")
+    assert done.returncode == 2
+    assert "training" in done.stderr
+    with pytest.raises(ValueError, match="known are training, inference"):
+        costmodel.validate(TABLES["training"], "walking")
+
+
+def test_hostile_cells_are_only_text(tmp_path):
+    row = {**STEP, "row_id": "=1+1", "model": "{{7*7}}\u202e" * 50, "source": "x" * 100_000, "extra": "ignored"}
+    (found,) = steps(tmp_path, row)
+    assert found.predicted or found.skipped
+    shown = Validation("training", [found])
+    assert as_text(shown)
+    assert as_csv(shown)
+    assert as_html(shown)
+
+
+# Everything, where it is at hand.
+
+
+@pytest.mark.skipif("COSTMODEL_DATA" not in os.environ, reason="COSTMODEL_DATA names no folder with the full tables")
+@pytest.mark.parametrize("name", FULL)
+def test_full_tables(name):
+    found = costmodel.validate(Path(os.environ["COSTMODEL_DATA"]) / name, FULL[name])
+    assert set(found.summary()["by_metric"]) <= {
+        *("step_time_s", "peak_memory_bytes", "ttft_s", "tpot_s", "latency_s", "power_w"),
+        *("seconds_per_output_token", "seconds_per_input_token", "seconds_per_request"),
+    }
+    answered = [r for r in found.results if r.predicted is not None]
+    assert len(answered) > 500
+    assert all(r.p10 <= r.p90 and r.naive > 0 for r in answered)
+    assert len({(r.row_id, r.metric) for r in found.results}) == len(found.results)
