@@ -5,10 +5,14 @@ from pathlib import Path
 import streamlit as st
 
 FIRST = "estimate"
+TITLES = {"machine": "This machine"}
 
 st.set_page_config(page_title="costmodel", page_icon=":material/calculate:", layout="wide")
 
 paths = [path for path in Path(__file__).parent.glob("pages/*.py") if path.stem != "__init__"]
 paths.sort(key=lambda path: (path.stem != FIRST, path.stem))
-pages = [st.Page(path, title=path.stem.replace("_", " ").capitalize(), default=path.stem == FIRST) for path in paths]
+pages = [
+    st.Page(path, title=TITLES.get(path.stem, path.stem.replace("_", " ").capitalize()), default=path.stem == FIRST)
+    for path in paths
+]
 st.navigation(pages, position="top").run()

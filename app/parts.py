@@ -7,13 +7,15 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from costmodel import api
+from costmodel import api, profile
 from costmodel.api import Estimate
 from costmodel.catalog import CatalogError
+from costmodel.fields import LONGEST_NUMBER
 from costmodel.job import Assumption
 from costmodel.loading import load
 from costmodel.report.quantities import interval, show
@@ -24,20 +26,52 @@ PART, WHOLE = "#0072B2", "#E69F00"  # of Okabe and Ito's palette, told apart wit
 CLEAR = 0.05  # a smaller share of the spread is hard to tell from chance in a few hundred draws
 # A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
 ORDER = ("given", "inferred", "default", "fitted", "catalog")
+AUTOMATIC = "automatic"
+HOME = ("localhost", "127.0.0.1", "::1")
 
 
 def estimate(tree: Mapping[str, Any]) -> Estimate | None:
     """The library's answer to a scenario; None after its error is shown in plain words."""
     try:
-        return _estimate(json.dumps(tree))
+        return _estimate(json.dumps(tree), measured_when())
     except (ScenarioError, CatalogError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _estimate(scenario: str) -> Estimate:
+def _estimate(scenario: str, measured: tuple[int, ...] = ()) -> Estimate:
     return api.estimate(load(json.loads(scenario), allow_files=False))
+
+
+def measured_when() -> tuple[int, ...]:
+    """When the user's own profiles changed: an answer from before is none any more."""
+    return tuple(sorted(path.stat().st_mtime_ns for path in profile.user_folder().glob("*.json")))
+
+
+def arrived(widget: str) -> dict[str, str]:
+    """What the address says to a page whose inputs are still to come, `widget` among them.
+
+    Only a visitor who arrives has an address that the inputs did not write.
+    """
+    return {} if widget in st.session_state else dict(st.query_params.to_dict())
+
+
+def refused(address: Mapping[str, str]) -> None:
+    """Say what of the address the inputs could not take."""
+    for name, value in address.items():
+        used = str(st.session_state.get(name, value))
+        if used != value:
+            asked = f"{name} = {value[:LONGEST_NUMBER]}"
+            said = f"The address says {asked}, which is not possible here; used: {used or AUTOMATIC}."
+            st.warning(plain(said))
+
+
+def at_home() -> bool:
+    """Whether this page is served to its own machine alone: bound to it, and asked for by its own name."""
+    host, origin = (st.context.headers.get(name) or "" for name in ("Host", "Origin"))
+    asked = urlsplit(f"//{host}").hostname, urlsplit(origin).hostname
+    return st.get_option("server.address") in HOME and all(name in HOME for name in asked)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -79,7 +113,7 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+.!|~$:<>-])", r"\\\1", text)
 
 
-def command_line(tree: Mapping[str, Any]) -> str:
+def command_line(tree: Mapping[str, Any], command: str = "estimate") -> str:
     """The same scenario as a command."""
     work = tree["workload"]
     flags = {name: tree[name] for name in ("model", "hardware", "devices")} | {"workload": work["kind"]}
@@ -87,7 +121,7 @@ def command_line(tree: Mapping[str, Any]) -> str:
     changes |= {name: value for name, value in tree.items() if name not in flags}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     words += [word for name, value in changes.items() for word in ("--set", f"{name}={value}")]
-    return shlex.join(["costmodel", "estimate", *words])
+    return shlex.join(["costmodel", command, *words])
 
 
 def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ Told = Callable[[str, float], None]
 SOURCE = "measured-here"
 DIGITS = 4
 LARGE = fresh_time.defaults["largest_kept"]  # bytes of an array that is not kept for reuse
+PROCESS = 0.4e9  # bytes of a process that has loaded its libraries
+OPERATORS = 50.0  # called in a step of a small network
 BEST = 0.9  # quantile of the fastest transfers that stands for a link's bandwidth
 
 
@@ -110,21 +113,37 @@ class _Told:
 
 
 def fit_local(path: Path) -> dict[str, Any]:
-    """The profile of the machine whose records lie at `path`, also written as `local` for later estimates.
+    """The profile of the machine whose records lie at `path`, kept as `local` for later estimates.
 
     Raises RecordError for a file that cannot be used and FitError for one without the records that a fit needs.
     """
-    made = profile_from(path, "local", "This machine, from its own records.")
-    folder = profiles.user_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    write_profile(folder / "local.json", made)
-    return made
+    return keep(read(path), profiles.LOCAL)[1]
+
+
+def keep(records: Sequence[Record], name: str) -> tuple[Fitted, dict[str, Any], Path]:
+    """The fit of one machine's records, its profile, and the file among the user's own where that is kept.
+
+    Raises ProfileError for a name that cannot be a file's, FitError where records are missing.
+    """
+    if not profiles.NAME.fullmatch(name):
+        raise profiles.ProfileError(f"{name[:60]!r} cannot name a profile; write letters, digits, dots and dashes")
+    found = fitted(records)
+    made = complete(found, records, name, "This machine, from its own records.")
+    path = profiles.user_folder() / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_profile(path, made)
+    return found, made, path
 
 
 def profile_from(path: Path, name: str, meaning: str) -> dict[str, Any]:
-    """The profile of the machine whose records lie at `path`, its calls set by those of whole tiny networks."""
+    """The profile of the machine whose records lie at `path`."""
     records = read(path)
-    made = profile_of(fitted(records), records, name, meaning)
+    return complete(fitted(records), records, name, meaning)
+
+
+def complete(found: Fitted, records: Sequence[Record], name: str, meaning: str) -> dict[str, Any]:
+    """A machine's profile, its calls set by those of whole tiny networks."""
+    made = profile_of(found, records, name, meaning)
     ratios = _among_others(records, made)
     made["calls"] |= {key: _rounded(max(1.0, float(np.median(values)))) for key, values in ratios.items()}
     if ratios:  # what a call takes depends on its company
@@ -276,6 +295,8 @@ def profile_of(found: Fitted, records: Sequence[Record], name: str, meaning: str
     if "optimizer:adam" in laws:  # the engine's optimizer, without the start that a large model never notices
         adam = laws["optimizer:adam"]
         laws["optimizer"] = {name: adam[name] for name in laws["optimizer"]}
+    if not found.environment.get("accelerator"):
+        laws["framework"] |= _process(found.calls, _drift(records))
     environment = found.environment
     return {
         "schema": "costmodel/profile/1",
@@ -286,8 +307,33 @@ def profile_of(found: Fitted, records: Sequence[Record], name: str, meaning: str
         "hardware": {k: _rounded(v) for k, v in found.facts.items()},
         "laws": laws,
         "calls": {k: _rounded(v) for k, v in found.calls.items()},
+        "fit": {key: _judged(result) for key, result in found.fits.items()},
         "scatter": {key: _rounded(_scatter(result.residuals)) for key, result in found.fits.items()} | _drift(records),
     }
+
+
+def _process(calls: dict[str, float], drift: dict[str, float]) -> dict[str, dict[str, Any]]:
+    """The software around the operators on a machine without an accelerator: one process that calls them in turn.
+
+    The laws are of whole calls on this machine, so that a run differs from their sum by its drift alone. A step on the
+    host is the start of a chain and what `OPERATORS` calls through modules and views add; half and twice as many are
+    its range, as they are that of what a process holds.
+    """
+    call = calls.get("forward", calls["view"])
+    step = calls.get("forward_start", 0.0) + OPERATORS * (calls["module"] + calls["view"])
+    doubled = math.log(2) / Z90
+    return {
+        "time_factor": _told(1.0, drift.get("machine", 0.1), "1"),
+        "host_time_per_call": _told(call, doubled, "s"),
+        "host_time_per_step": _told(step, doubled, "s"),
+        "context_bytes": _told(PROCESS, doubled, "B") | {"source": "costmodel-prior", "note": "libraries of a process"},
+    }
+
+
+def _judged(result: Fit) -> dict[str, Any]:
+    """How well a law meets its records: how many, median and p90 of the error, bias, warnings."""
+    summary = {name: int(value) if name == "n" else _rounded(value) for name, value in result.summary().items()}
+    return summary | {"warnings": list(result.warnings)}
 
 
 def _scatter(residuals: np.ndarray) -> float:

@@ -6,7 +6,7 @@
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["compare", "estimate", "load", "sweep", "validate"]
+__all__ = ["compare", "estimate", "load", "plan", "sweep", "validate"]
 
 _HOME = {"estimate": "api", "compare": "api", "validate": "api", "load": "loading", "sweep": "sweeping"}
 
@@ -14,6 +14,8 @@ _HOME = {"estimate": "api", "compare": "api", "validate": "api", "load": "loadin
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
+    if name == "plan":  # the room of searches: costmodel.plan.size
+        return import_module("costmodel.plan")
     if name not in _HOME:
         raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
     return getattr(import_module(f"costmodel.{_HOME[name]}"), name)

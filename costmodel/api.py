@@ -15,6 +15,7 @@ from costmodel.resolve import Resolved, resolve
 from costmodel.scenario import Scenario
 
 if TYPE_CHECKING:
+    from costmodel.compression.account import Compression
     from costmodel.validation.summary import Validation
 
 SCHEMA = "costmodel/estimate/1"
@@ -27,7 +28,8 @@ class Estimate:
     `totals`, `breakdown`, `performance` and `memory_parts` are plain numbers in SI; `ranges` maps a figure's
     name to its 10th, 50th and 90th percentile; `drivers` says which assumptions move a total most;
     `changes` is the nearest change that fits, when it does not fit: values by path, None where a path is to be
-    left unsaid; empty if no change of these is known.
+    left unsaid; empty if no change of these is known. `compression` is what each step of it takes, saves and does to
+    quality.
     """
 
     resolved: Resolved
@@ -37,6 +39,7 @@ class Estimate:
     ranges: dict[str, dict[str, float]] = field(default_factory=dict)
     drivers: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     changes: dict[str, int | str | None] | None = None
+    compression: tuple[Compression, ...] = ()
 
     @property
     def totals(self) -> dict[str, Any]:
@@ -83,6 +86,10 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
     result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
     answer = Estimate(resolved, result, tuple(_settled(resolved, result)), tuple(_warnings(resolved, result)))
+    if resolved.scenario.compression:
+        from costmodel.compression.account import account
+
+        answer = replace(answer, compression=tuple(account(resolved.scenario)))
     if not answer.fits:
         return replace(answer, changes=_nearest(resolved))
     if resolved.scenario.ranges:

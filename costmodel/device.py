@@ -20,7 +20,7 @@ SPEC = ("memory", "memory_bandwidth", "tdp", "idle", "link_bandwidth", "scale_up
 class Device:
     """A device's figures in SI (None where unsaid) and its dense peak per format.
 
-    `id` is that of the catalog; `profile` the name of the profile that the device was measured for.
+    `id` and `architecture` are those of the catalog; `profile` is the name of what was measured on the device.
     """
 
     name: str
@@ -30,6 +30,8 @@ class Device:
     figures: dict[str, float | None]
     peaks: dict[str, float]
     profile: str | None = None
+    warnings: tuple[str, ...] = ()
+    architecture: str = ""
 
     @property
     def usual_format(self) -> str:
@@ -39,13 +41,13 @@ class Device:
                 return name
         raise CatalogError(f"hardware {self.name} states no {', '.join(USUAL)} peak; give hardware as a mapping")
 
-    def peak(self, number_format: str) -> float:
-        """Dense peak in a format [FLOP/s]. Raises ScenarioError with the formats that the device has."""
+    def peak(self, number_format: str, path: str = "precision.compute") -> float:
+        """Dense peak in a format that `path` asks for [FLOP/s]. Raises ScenarioError with those that the device has."""
         for name in formats.number_format(number_format).peaks:
             if name in self.peaks:
                 return self.peaks[name]
         known = ", ".join(self.peaks)
-        raise clash("precision.compute", f"hardware {self.name} has no peak for {number_format}; write one of {known}")
+        raise clash(path, f"hardware {self.name} has no peak for {number_format}; write one of {known}")
 
     def figure(self, name: str) -> float:
         """A figure that every device must have. Raises CatalogError."""
@@ -75,9 +77,10 @@ def device(spec: str | DeviceSpec, user: str) -> Device:
     figures["node_devices"] = node.devices if node else None
     if node and node.system_power_max:
         figures["host_power"] = host_power_per_device(node.system_power_max, node.devices, row.tdp)
-    if not row.link_bandwidth:  # cards without a fast link still share a server's PCIe
+    if not row.link_bandwidth or row.link_type.startswith("PCIe"):  # cards without a fast link share a server's PCIe
         figures["link_bandwidth"], figures["scale_up_domain"] = row.pcie_bandwidth, figures["node_devices"]
-    return Device(row.id, row.id, "catalog", row.source, figures, dict(row.peaks))
+    peaks = dict(row.peaks)
+    return Device(row.id, row.id, "catalog", row.source, figures, peaks, architecture=row.architecture)
 
 
 def _measured(name: str, made: dict[str, Any]) -> Device:
@@ -90,4 +93,16 @@ def _measured(name: str, made: dict[str, Any]) -> Device:
     peaks = {kind.removeprefix("peak:"): rate for kind, rate in facts.items() if kind.startswith("peak:")}
     described = made.get("environment", {}).get("cpu") or name
     source = f"profile {name}: measured on {described}, {str(made.get('environment', {}).get('date', ''))[:10]}"
-    return Device(name, None, "fitted", source, figures, peaks, profile=name)
+    elsewhere = _elsewhere(made) if name == profile.LOCAL else ()
+    return Device(name, None, "fitted", source, figures, peaks, name, elsewhere)
+
+
+def _elsewhere(made: dict[str, Any]) -> tuple[str, ...]:
+    """A warning when the profile of "this machine" was made on another one."""
+    from costmodel.calibration.measure import host
+
+    then = made.get("environment", {}).get("cpu"), made["hardware"].get("cores")
+    now = host.model(), float(host.cores())
+    if then == now or made.get("device", "cpu") != "cpu":
+        return ()
+    return (f"profile local was made on {then[0]} with {then[1]:g} cores, this is {now[0]}: run costmodel calibrate",)

@@ -81,7 +81,10 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be done; the fields of the other kinds of workload are None."""
+    """What is to be done; the fields of the other kinds of workload are None.
+
+    `rank` is that of the adapters that are trained alone, None where all weights are.
+    """
 
     tokens: Count
     sequence: Count
@@ -90,6 +93,7 @@ class Work:
     output_tokens: Count
     requests: Count
     period: Seconds
+    rank: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,16 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Bytes per element by use, optimizer state and its traffic per parameter."""
+    """Bytes per element by use, optimizer state and its traffic per parameter.
+
+    `weights` are those of the layers' products in memory, `file` the same in the model's file, `ends` all others;
+    `unpacking` is what could be read while a weight is turned into the format of the products.
+    """
 
     weights: Bytes
+    file: Bytes
+    ends: Bytes
+    unpacking: Bytes
     activations: Bytes
     kv_cache: Bytes
     logits: Bytes
@@ -230,6 +241,7 @@ class FrameworkLaw:
     time_factor: Count
     hidden_gradient_share: Fraction
     hidden_gather_share: Fraction
+    host_time_per_call: Seconds
     host_time_per_step: Seconds
     host_time_per_sequence: Seconds
     context_bytes: Bytes

@@ -13,18 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from costmodel.compression.schema import ORDER, Distil, Prune, Quantise, Sparsify
 from costmodel.fields import Base, Clash, figure
-from costmodel.scenario import (
-    SHORTHAND,
-    DeviceSpec,
-    Inference,
-    ModelFamily,
-    ModelShape,
-    Scenario,
-    Serving,
-    Staff,
-    Training,
-)
+from costmodel.scenario import SHORTHAND, Adapters, DeviceSpec, Inference, Scenario, Serving, Staff, Training
+from costmodel.shapes import ModelFamily, ModelShape
 from costmodel.source import (
     DEEPEST,
     LARGEST_FILE,
@@ -44,15 +36,16 @@ from costmodel.source import (
 VARIANTS: dict[str, type[Base] | None] = {
     **{"text": None, "[key]": None, "shape": ModelShape, "member": ModelFamily, "device": DeviceSpec, "team": Staff},
     **{"train": Training, "finetune": Training, "serve": Serving, "infer": Inference},
+    **{"quantise": Quantise, "prune": Prune, "sparsify": Sparsify, "distil": Distil},
 }
 # Sections that a scenario will have one day.
-UNMODELLED = {("compression",), ("slo",)}
+UNMODELLED = {("slo",)}
 Override = str | tuple[str, Any]
 SECTIONS: dict[str, type[Base]] = {
     name: info.annotation
     for name, info in Scenario.model_fields.items()
     if isinstance(info.annotation, type) and issubclass(info.annotation, Base)
-}
+} | {"adapters": Adapters}
 
 
 def load(
@@ -121,11 +114,13 @@ def _plain(value: Any, path: Keys, document: Document) -> Any:
     """A copy in plain dictionaries, which overrides may change."""
     if isinstance(value, Base):
         value = value.model_dump(exclude_none=True, exclude_unset=True)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping | list | tuple):
         return value
     if len(path) > DEEPEST:
         document.report(path, f"nested more than {DEEPEST} deep; a scenario needs 4 levels")
         return None
+    if not isinstance(value, Mapping):
+        return [_plain(inner, (*path, str(place)), document) for place, inner in enumerate(value)]
     return {key: _plain(inner, (*path, str(key)), document) for key, inner in value.items()}
 
 
@@ -172,19 +167,28 @@ def _override(document: Document, override: Override) -> None:
         value = parsed.tree
     else:
         value = override[1]
-    section: dict[str, Any] = document.tree
-    for depth, key in enumerate(keys[:-1]):
-        inner = section.get(key)
+    section: Any = document.tree
+    for depth, key in enumerate(keys):
+        place: Any = key
+        if isinstance(section, list):
+            place = int(key[:9]) if key.isascii() and key.isdigit() else len(section)
+            if place >= len(section):
+                wrong = f"{keys[depth - 1]} has {len(section)} parts, counted from 0, and no {show(key)}"
+                document.problems.append(Problem(label, None, None, ".".join(keys), wrong))
+                return
+        if depth == len(keys) - 1:
+            section[place] = value
+            break
+        inner = section[place] if isinstance(section, list) else section.get(key)
         if depth == 0 and key in SHORTHAND and isinstance(inner, str):
             inner = {SHORTHAND[key]: inner}
-        if inner is not None and not isinstance(inner, dict):
+        if inner is not None and not isinstance(inner, dict | list):
             document.problems.append(
                 Problem(label, None, None, ".".join(keys), f"{key} is {show(inner)} and has no parts; write a mapping")
             )
             return
-        section[key] = inner or {}
-        section = section[key]
-    section[keys[-1]] = value
+        section[place] = inner if inner else {}
+        section = section[place]
     for below in [path for path in document.marks if path[: len(keys)] == keys]:
         del document.marks[below]
     document.marks[keys] = Mark(label, None, None)
@@ -223,7 +227,7 @@ def _report(document: Document, error: ErrorDetails, misspelt: set[Keys]) -> Non
             document.report((*path, *name.split(".")), message, clash=True)
         return
     if kind.startswith("union_tag"):
-        path += (SHORTHAND[path[-1]],)
+        path += (SHORTHAND.get(path[-1], "method"),)
     owner: type[Base] = Scenario
     for part in parts[: len(parts) - (kind == "extra_forbidden")]:
         owner = VARIANTS.get(part) or SECTIONS.get(part) or owner
@@ -251,15 +255,18 @@ def _words(error: ErrorDetails, kind: str, owner: type[Base], path: Keys) -> str
     if kind == "union_tag_invalid":
         return f"{show(context['tag'])} is not accepted{_choice(context['tag'], _quoted(context['expected_tags']))}"
     if kind == "union_tag_not_found":
-        return "is missing; write train, finetune, serve or infer"
+        return f"is missing; write {', '.join(ORDER) if path[-1] == 'method' else 'train, finetune, serve or infer'}"
     needs = {
         "string_type": "text, such as llama-3.1-8b",
         "bool_type": "true or false",
+        "tuple_type": "a list of steps, such as [{method: quantise, weights: int4}]",
         "too_short": "at least one entry, such as {bf16: 989 TFLOP/s}",
         "dict_type": "a mapping, such as {bf16: 989 TFLOP/s}",
         "model_attributes_type": "train, finetune, serve or infer, or a mapping such as {kind: train, tokens: 1e12}",
         "invalid_key": "text as its key",
     }
+    if path[0] == "compression":
+        needs["model_attributes_type"] = "a step, such as {method: quantise, weights: int4}"
     mapping = f"a mapping; its keys are {', '.join(owner.model_fields)}"
     return f"needs {needs.get(kind, mapping)}" + (
         f", not {show(value)}" if kind in ("string_type", "bool_type") else ""

@@ -39,6 +39,12 @@ def local_parameters(layers_here: Count, per_layer: Count, ends: Count) -> Count
     return layers_here * per_layer + ends
 
 
+@formula(r"M_{loc}", source="definition")
+def local_bytes(layers_here: Count, per_layer: Bytes, ends: Bytes) -> Bytes:
+    """Bytes of weights that a device of one pipeline stage holds."""
+    return layers_here * per_layer + ends
+
+
 @formula(r"M_{kv}", source="pope-2022")
 def kv_cache_bytes(sequences: Count, tokens: Count, layers: Count, per_token: Bytes) -> Bytes:
     """KV cache of `sequences` with `tokens` each, over the layers that a device holds."""

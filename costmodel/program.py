@@ -29,6 +29,7 @@ class Operator:
     saved : bytes kept for the backward pass when nothing is recomputed.
     cheap : a memory-bound operator can rebuild what is saved, which selective recomputation does.
     high_precision : stays in 16 bits even when the layers compute in 8 or 4.
+    frozen : its parameters are not trained.
 
     """
 
@@ -47,6 +48,12 @@ class Operator:
     saved: Number = 0.0
     cheap: bool = False
     high_precision: bool = False
+    frozen: bool = False
+
+    @property
+    def compressed(self) -> bool:
+        """Whether its parameters are in the format of the layers' weights, and not in 16 bits."""
+        return self.kind == "matmul" and not self.high_precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,20 @@ def parameters(program: Program) -> Number:
     """Parameters of the whole program."""
     layer, first, last = (summed(part, lambda o: o.parameters) for part in (program.layer, program.first, program.last))
     return model_parameters(program.layers, layer, first, last)
+
+
+def trained(operators: Iterable[Operator]) -> Number:
+    """Parameters of operators that are trained."""
+    return summed(operators, lambda o: 0.0 if o.frozen else o.parameters)
+
+
+def frozen_flops(program: Program) -> Number:
+    """Operations of one forward pass in products whose parameters are not trained [FLOP]."""
+    layer, first, last = (
+        summed(part, lambda o: o.flops if o.frozen and o.kind == "matmul" else 0.0)
+        for part in (program.layer, program.first, program.last)
+    )
+    return model_flops(program.layers, layer, first, last)
 
 
 def forward_flops(program: Program) -> Number:

@@ -7,10 +7,23 @@ from typing import Any
 
 from costmodel import profile
 from costmodel.architectures.dense_decoder import Shape
-from costmodel.catalog import CatalogError, economics, embodied, formats, grids, models, prices, pue
+from costmodel.catalog import CatalogError, economics, embodied, formats, grids, prices, pue
+from costmodel.compression.effects import (
+    SPARSE_GAIN,
+    UNPACKING,
+    UNPACKING_IN_TRAINING,
+    Weights,
+    cache_format,
+    pruned,
+    weights,
+)
+from costmodel.compression.formulas import sparse_peak
+from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
-from costmodel.job import QK_NORM, RECOMPUTE, Assumption, Assumptions, leaves
-from costmodel.scenario import ModelShape, Scenario
+from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
+from costmodel.model import model
+from costmodel.scenario import Scenario
+from costmodel.shapes import ModelFamily
 from costmodel.source import ScenarioError
 from costmodel.units import HOUR, MONTH, YEAR
 from costmodel.workloads.formulas.run import mean_time_between_failures
@@ -65,10 +78,10 @@ def resolve(scenario: Scenario) -> Resolved:
     """
     book = _Book()
     book.set("devices", scenario.devices, "given", USER)
-    model = _model(book, scenario)
+    name = _model(book, scenario)
     hardware = device(scenario.hardware, USER)
-    compute = _precision(book, scenario, hardware)
-    _hardware(book, hardware, compute)
+    compute, sparse = _precision(book, scenario, hardware)
+    _hardware(book, hardware, compute, sparse)
     _work(book, scenario)
     _traffic(book, scenario)
     _layout(book, scenario)
@@ -78,70 +91,88 @@ def resolve(scenario: Scenario) -> Resolved:
     if missing:
         raise AssertionError(f"unresolved: {sorted(missing)}")
     assumptions = {path: book.found[path] for path in book.units}
-    warnings = tuple(_warnings(assumptions, model))
-    return Resolved(scenario, scenario.workload.kind, model, hardware.name, compute, assumptions, warnings)
+    warnings = (*_warnings(scenario, assumptions, name), *hardware.warnings)
+    return Resolved(scenario, scenario.workload.kind, name, hardware.name, compute, assumptions, warnings)
 
 
-def _warnings(assumptions: Assumptions, model: str) -> list[str]:
+def _warnings(scenario: Scenario, assumptions: Assumptions, model: str) -> list[str]:
+    found, asked = [], scenario.model
+    if isinstance(asked, ModelFamily):
+        from costmodel.architectures.family import member
+
+        off = member(asked.family, asked.parameters)[1] / asked.parameters - 1
+        if abs(off) > 0.005:
+            found.append(
+                f"family {asked.family} has no member of {asked.parameters / 1e9:.4g} B; taken is {model} ({off:+.1%})"
+            )
     said = [assumptions[f"workload.{name}"].value for name in ("sequence", "input_tokens", "output_tokens")]
     length, longest = sum(value or 0.0 for value in said), assumptions["model.max_sequence"].value
-    return [f"{length:,.0f} tokens are more than the {longest:,.0f} that {model} was made for"] * (length > longest)
+    if length > longest:
+        found.append(f"{length:,.0f} tokens are more than the {longest:,.0f} that {model} was made for")
+    return found
 
 
 def _model(book: _Book, scenario: Scenario) -> str:
-    model = scenario.model
-    if isinstance(model, ModelShape):
-        status, source, name = "given", USER, model.name or "custom model"
-        shape = model.model_dump() | {"head_bias": False, "embedding_norm": False}
-    else:
-        row = models.model(model)
-        if row.kind != models.DENSE:
-            raise CatalogError(f"model {row.id} is of family {row.kind}, which is not modelled yet; dense decoders are")
-        status, source, name = "catalog", row.source, row.id
-        shape = {field: getattr(row, field) for field in row.__slots__} | {"max_sequence": row.max_position}
-    rows = shape.get("position_rows") or shape["max_sequence"]
-    shape["learned_positions"] = rows if shape["position"] == "learned" else 0
-    shape["qk_norm"] = QK_NORM.index(shape["qk_norm"])
-    shape["qkv_bias"] = shape["attention_bias"]
-    shape["norm_vectors"] = {"rms": 1, "layernorm": 2}.get(shape["norm"], 0)
+    """Set the shape that is left after all steps of compression; returns its name."""
+    found = model(scenario.model, USER)
+    for step in scenario.compression:
+        if isinstance(step, Distil):
+            found = replace(model(step.student, USER), note=f"distilled from {found.name}")
+        elif isinstance(step, Prune):
+            found = replace(found, name=f"{found.name}, pruned", fields=pruned(found.fields, step), note="pruned")
     for field in Shape.__slots__:
-        if shape[field] is None:
-            raise CatalogError(
-                f"model {name}: the catalog does not say {field}; give the model as a mapping of its shape"
-            )
-        book.set(f"model.{field}", shape[field], status, source)
-    return name
+        book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
+    return found.name
 
 
-def _precision(book: _Book, scenario: Scenario, device: Device) -> str:
+def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, bool]:
+    """Set the number formats; returns that of the layers' products, and whether these skip a pattern of zeros."""
     said, half = scenario.precision, device.usual_format
     training = scenario.workload.kind in ("train", "finetune")
-    compute = said.compute or half
-    device.peak(compute)  # raises for a format that the device lacks
+    device.peak(said.compute or half)  # raises for a format that the device lacks
     defaults = {
-        "weights": half if training or said.compute is None else compute,
+        "weights": half if training or said.compute is None else said.compute,
         "activations": half,
         "kv_cache": half,
         "gradients": half,
     }
     for use, default in defaults.items():
-        given = getattr(said, use)
+        given = getattr(said, use) or (cache_format(scenario.compression) if use == "kv_cache" else None)
         size = formats.number_format(given or default).bytes
         book.set(f"precision.{use}", size, *(("given", USER) if given else ("default", RULE)), note=given or default)
+    plain, name = book.found["precision.weights"], said.weights or defaults["weights"]
+    width = book.found["model.hidden"].value
+    held = weights(scenario.compression, Weights(plain.value, plain.value, name, name), device, width)
+    compute, size = held.computed or said.compute or half, formats.number_format(half).bytes
+    if held.note != name:
+        book.set("precision.weights", held.memory, "given", USER, note=held.note)
+    book.set("precision.file", held.file, plain.status, plain.source, note=held.note)
+    ends = plain.value if training else max(size, plain.value)
+    book.set("precision.ends", ends, "default", RULE, note="embedding, head and norms are not compressed")
+    if held.format != compute and held.memory < formats.number_format(compute).bytes:
+        value, low, high, source = UNPACKING_IN_TRAINING if training else UNPACKING
+        book.set("precision.unpacking", value, "fitted", source, low, high, f"{held.format} to {compute}")
+    else:
+        book.set("precision.unpacking", 0.0, "default", "definition", note="products compute with weights as they are")
     book.set("precision.logits", 4.0, "default", "micikevicius-2018", note="fp32")
     optimizer = getattr(scenario.workload, "optimizer", "adamw")
     state = OPTIMIZER_STATE[optimizer]
     book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=f"{optimizer} with an fp32 copy")
     traffic = 2 * state + 2 * formats.number_format(half).bytes
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
-    return compute
+    return compute, held.sparse
 
 
-def _hardware(book: _Book, device: Device, compute: str) -> None:
+def _hardware(book: _Book, device: Device, compute: str, sparse: bool) -> None:
     status, source, half = device.status, device.source, device.usual_format
     for name in ("memory", "memory_bandwidth", "tdp"):
         book.set(f"hardware.{name}", device.figure(name), status, source)
-    book.set("hardware.peak", device.peak(compute), status, source, note=f"dense {compute}")
+    dense = device.peak(compute)
+    book.set("hardware.peak", dense, status, source, note=f"dense {compute}")
+    if sparse:
+        value, low, high = (sparse_peak(dense, gain) for gain in SPARSE_GAIN[:3])
+        note = f"2:4 gains {SPARSE_GAIN[0]} times dense {compute}"
+        book.set("hardware.peak", value, "default", SPARSE_GAIN[3], low, high, note)
     book.set("hardware.peak_16bit", device.peaks[half], status, source, note=f"dense {half}")
     tdp = device.figure("tdp")
     priors = {
@@ -186,6 +217,8 @@ def _work(book: _Book, scenario: Scenario) -> None:
             book.set(f"workload.{name}", value, "default", source, note=note)
     if work.kind == "finetune":
         book.given_or("workload.tokens", work.tokens, *FINETUNE_TOKENS)
+    adapters = getattr(work, "adapters", None)
+    book.given_or("workload.rank", adapters and adapters.rank, None, RULE, note="all weights are trained")
 
 
 def _traffic(book: _Book, scenario: Scenario) -> None:
@@ -197,7 +230,9 @@ def _traffic(book: _Book, scenario: Scenario) -> None:
             book.set("traffic.utilisation", 1.0, "default", RULE, note="a batch of requests runs at saturation")
         else:
             book.set("traffic.utilisation", 0.5, "default", RULE, 0.3, 0.8, "of the sequences that run at once")
-    book.given_or("traffic.max_sequences", scenario.engine.max_sequences, 256.0, RULE, note="usual limit of engines")
+    book.given_or(
+        "traffic.max_sequences", scenario.engine.max_sequences, 256.0, RULE, note="what engines allow by default"
+    )
 
 
 def _layout(book: _Book, scenario: Scenario) -> None:

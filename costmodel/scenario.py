@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, StrictBool, Tag
 
+from costmodel.compression.schema import Chain, clashes
 from costmodel.fields import (
     Bandwidth,
     Base,
@@ -20,89 +21,19 @@ from costmodel.fields import (
     Figure,
     Format,
     GridFigure,
-    Heads,
     Length,
     Power,
     Requests,
     Text,
     Tokens,
-    Width,
     either,
     section,
 )
+from costmodel.shapes import Model, ModelShape
 from costmodel.units import DAY
 
 # Sections that may be one word, and the key that the word stands for.
 SHORTHAND = {"workload": "kind", "precision": "compute"}
-
-
-class ModelShape(Base):
-    """The shape of a dense decoder."""
-
-    name: Text | None = Field(default=None, description="What to call the model in the answer.")
-    layers: Annotated[int, Figure("32", "1", "10000", whole=True)] = Field(description="Transformer layers.")
-    hidden: Annotated[int, Figure("4096", "1", "1e6", whole=True)] = Field(description="Width of the residual stream.")
-    heads: Heads = Field(description="Query heads.")
-    kv_heads: Heads = Field(
-        default_factory=lambda data: data["heads"],
-        description="Key-value heads; must divide heads. As heads if unsaid.",
-    )
-    head_dim: Annotated[int, Figure("128", "1", "1e5", whole=True)] = Field(
-        default_factory=lambda data: max(1, data["hidden"] // data["heads"]),
-        description="Features per head; hidden / heads if unsaid.",
-    )
-    ffn: Width = Field(description="Inner width of the MLP.")
-    vocab: Annotated[int, Figure("128256", "1", "1e8", whole=True)] = Field(
-        description="Rows of the embedding table, padding included."
-    )
-    gated: StrictBool = Field(default=True, description="The MLP has a gate beside its up-projection (SwiGLU, GeGLU).")
-    tied: StrictBool = Field(default=False, description="The output head shares the embedding table.")
-    max_sequence: Length = Field(default=8192, description="Longest sequence in tokens.")
-    attention_bias: StrictBool = Field(default=False, description="Bias on the query, key and value projections.")
-    output_bias: StrictBool = Field(
-        default_factory=lambda data: data["attention_bias"],
-        description="Bias on the attention's output projection; as attention_bias if unsaid.",
-    )
-    mlp_bias: StrictBool = Field(default=False, description="Bias on the MLP's projections.")
-    norm: Literal["rms", "layernorm"] = Field(default="rms", description="Kind of normalisation.")
-    layer_norms: Annotated[int, Figure("2", "1", "4", whole=True)] = Field(
-        default=2, description="Norms per layer; 1 where attention and MLP share one."
-    )
-    position: Literal["rope", "learned", "alibi", "none"] = Field(default="rope", description="How positions enter.")
-    qk_norm: Literal["none", "head", "all"] = Field(
-        default="none",
-        description="Norms on queries and keys: none, one vector that all heads share, or one over all heads.",
-    )
-    parallel_block: StrictBool = Field(
-        default=False, description="Attention and MLP read the same input, side by side."
-    )
-
-    def _clashes(self) -> Iterator[tuple[str, str]]:
-        if self.heads % self.kv_heads:
-            yield (
-                "kv_heads",
-                f"kv_heads = {self.kv_heads} does not divide heads = {self.heads}; write a divisor of heads",
-            )
-        if "head_dim" not in self.model_fields_set and self.hidden % self.heads:
-            yield (
-                "heads",
-                f"heads = {self.heads} does not divide hidden = {self.hidden}; write a divisor, or state head_dim",
-            )
-
-
-class ModelFamily(Base):
-    """A member of a family, by its size: the family's rule gives the shape nearest to it."""
-
-    family: Literal["llama", "gpt"] = Field(description="The family whose rule gives the shape.", examples=["llama"])
-    parameters: Annotated[float, Figure("13 B", "1 M", "100 T")] = Field(description="Parameters, all counted.")
-
-    def _clashes(self) -> Iterator[tuple[str, str]]:
-        from costmodel.architectures.family import shape
-
-        try:
-            shape(self.family, self.parameters)
-        except ValueError as error:
-            yield "parameters", str(error)
 
 
 class DeviceSpec(Base):
@@ -137,6 +68,12 @@ class DeviceSpec(Base):
             yield "idle", f"idle = {self.idle:g} W is above tdp = {self.tdp:g} W; write less than tdp"
 
 
+class Adapters(Base):
+    """Low-rank adapters (LoRA) beside every product of the layers; all other weights stay as they are."""
+
+    rank: Annotated[int, Figure("16", "1", "10000", whole=True)] = Field(description="Rank of each adapter.")
+
+
 class Training(Base):
     """Training from scratch, or fine-tuning of all weights."""
 
@@ -151,6 +88,11 @@ class Training(Base):
         default=None, description="Sequences per optimizer step over all devices; about 4 M tokens if unsaid."
     )
     optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] = Field(default="adamw", description="Optimizer.")
+    adapters: Adapters | None = Field(default=None, description="What is trained alone; all weights if unsaid.")
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        if self.adapters is not None and self.kind == "train":
+            yield "adapters", "adapters need a model that is trained already; write kind: finetune, or leave them out"
 
 
 class Serving(Base):
@@ -215,7 +157,7 @@ class Engine(Base):
     """The inference engine."""
 
     max_sequences: Annotated[int, Figure("256", "1", "1e7", whole=True)] | None = Field(
-        default=None, description="Requests that a replica decodes at once, at most; what memory holds if unsaid."
+        default=None, description="Requests that a replica runs at once, at most, as memory allows; 256 if unsaid."
     )
     host_time: Annotated[float, Figure("3 ms", "0 s", "60 s", "s")] | None = Field(
         default=None, description="Time on the host per engine step; the profile's if unsaid."
@@ -300,16 +242,7 @@ Workload: TypeAlias = Training | Serving | Inference
 class Scenario(Base):
     """A question: which model, on which hardware, on how many devices, doing what."""
 
-    model: Annotated[
-        Annotated[Text, Tag("text")] | Annotated[ModelShape, Tag("shape")] | Annotated[ModelFamily, Tag("member")],
-        either(
-            "shape",
-            "needs a catalog id such as llama-3.1-8b, the path of a config.json, a mapping of the shape, "
-            "or {family: llama, parameters: 13 B}",
-            family="member",
-            parameters="member",
-        ),
-    ] = Field(
+    model: Model = Field(
         description="Catalog id, path of a Hugging Face config.json, a mapping of the shape, or a family and a size.",
         examples=["llama-3.1-8b"],
     )
@@ -325,6 +258,11 @@ class Scenario(Base):
     precision: Annotated[Precision, section(SHORTHAND["precision"])] = Field(
         default=Precision(), description="Number formats; one format alone is that of compute.", examples=["bf16"]
     )
+    compression: Chain = Field(
+        default=(),
+        description="Steps that make the model smaller before it is used, in order; or one word such as int4.",
+        examples=[[{"method": "quantise", "weights": "int4"}]],
+    )
     parallelism: Annotated[Parallelism, section("")] = Field(
         default=Parallelism(), description="How the work is spread."
     )
@@ -337,6 +275,7 @@ class Scenario(Base):
     def _clashes(self) -> Iterator[tuple[str, str]]:
         yield from self._spread()
         yield from self._batches()
+        yield from clashes(self.compression, self.workload, self.precision)
         if isinstance(self.workload, Training):
             for name in ("engine", "traffic"):
                 if getattr(self, name) != type(getattr(self, name))():
@@ -368,8 +307,8 @@ class Scenario(Base):
                     "parallelism.tp",
                     f"tp = {tp} does not divide model.heads = {model.heads}; write a divisor of heads",
                 )
-            if stages > model.layers:
-                yield "parallelism.pp", f"pp · vp = {stages} is above model.layers = {model.layers}; write less"
+            if stages > model.layers + 2:  # embedding and head may each be a stage of their own
+                yield "parallelism.pp", f"pp · vp = {stages} is above model.layers = {model.layers} + 2; write less"
 
     def _batches(self) -> Iterator[tuple[str, str]]:
         batch = self.workload.global_batch if isinstance(self.workload, Training) else None
@@ -383,7 +322,7 @@ class Scenario(Base):
 
 def as_tree(scenario: Scenario) -> dict[str, Any]:
     """The scenario with its defaults as plain data in the user's notation: loading it gives an equal scenario."""
-    return {k: v for k, v in scenario.model_dump(exclude_none=True).items() if v != {}}
+    return {k: v for k, v in scenario.model_dump(exclude_none=True).items() if v not in ({}, ())}
 
 
 def schema() -> dict[str, Any]:

@@ -21,7 +21,8 @@ from costmodel.job import Assumptions, Job, build, leaves
 from costmodel.loading import Override, load
 from costmodel.outcome import Outcome
 from costmodel.resolve import Resolved, resolve
-from costmodel.scenario import ModelShape, Scenario
+from costmodel.scenario import Scenario
+from costmodel.shapes import ModelShape
 from costmodel.source import CONSTANTS, ScenarioError, cut
 from costmodel.units import UnitError, count
 
@@ -31,7 +32,11 @@ Path = str | tuple[str, ...]
 Columns = dict[str, np.ndarray]
 
 # Numbers of a scenario whose name in a job differs.
-RENAMED = {"engine.max_sequences": "traffic.max_sequences", "engine.host_time": "profile.framework.host_time_per_step"}
+RENAMED = {
+    "engine.max_sequences": "traffic.max_sequences",
+    "engine.host_time": "profile.framework.host_time_per_step",
+    "workload.adapters.rank": "workload.rank",
+}
 # Numbers of a scenario from which a job's other numbers follow.
 FOLLOWED = {"hardware.tdp", "hardware.idle", "model.max_sequence"}
 # Numbers that only the layout and the formulas look at: the scenario is checked without them, each point by itself.
@@ -111,6 +116,8 @@ def _array(base: Scenario, path: str, values: Sequence[Any], swept: list[str]) -
     found = _numbers(path, rule, values)
     if found is None or RENAMED.get(path, path) not in leaves() or path in FOLLOWED:
         return None
+    if path.startswith("model.") and (base.compression or any(p.startswith("compression") for p in swept)):
+        return None  # a step of compression may change the shape
     if isinstance(base.model, ModelShape):  # shapes that follow from others when they are not said
         said = {f"model.{name}" for name in base.model.model_fields_set} | set(swept)
         needs = {"model.heads": {"model.kv_heads", "model.head_dim"}, "model.hidden": {"model.head_dim"}}

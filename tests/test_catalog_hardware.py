@@ -226,3 +226,13 @@ def test_hosts_draw_more_than_their_devices():
         if row["system_power_max_w"] and row["kind"] != "rack":
             tdp = hardware.device(row["accelerator"]).tdp
             assert int(row["devices"]) * tdp < float(row["system_power_max_w"]) < 4 * int(row["devices"]) * tdp + 600
+
+
+def test_links_are_one_direction():
+    # 7 links of 56 GB/s, 384 GB/s per chip (both ways); 4 links of 496 and of 656 Gb/s each way (Jouppi et al. 2020).
+    expected = {"ascend-910b": 7 * 56 / 2, "trainium1": 384 / 2, "tpu-v2": 4 * 496 / 8, "tpu-v3": 4 * 656 / 8}
+    for name, gigabytes in expected.items():
+        assert hardware.device(name).link_bandwidth == gigabytes * 1e9, name
+    limited = hardware.device("h100-sxm-96gb-500w")
+    assert (limited.tdp, limited.memory_bandwidth, limited.scale_up_domain) == (500, 2.4e12, 8)
+    assert nodes.node_for(limited.id).network_bandwidth == 50e9

@@ -137,7 +137,9 @@ def test_draws_have_the_stated_percentiles():
     z = normals(5)
     values = draw(Assumption("x", 2.0, "1", "default", "", 1.0, 8.0), z[2])
     assert np.quantile(values, [0.1, 0.5, 0.9]) == pytest.approx([1.0, 2.0, 8.0], rel=0.03)
-    assert abs(np.corrcoef(z) - np.eye(5)).max() < 0.1
+    together = np.corrcoef(normals(100)) - np.eye(100)
+    assert (together**2).mean() < 1.2 / z.shape[1]  # as independent draws: 1 / n
+    assert abs(together).max() < 5 / np.sqrt(z.shape[1])
 
 
 def test_serving_fills_memory_but_no_more():

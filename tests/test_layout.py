@@ -129,3 +129,44 @@ def test_layouts_of_arrays_are_those_of_their_elements():
     for i, alone in enumerate(lay_out(replace(job, devices=n), "train") for n in devices):
         for name in alone.__slots__:
             assert np.broadcast_to(getattr(together, name), len(devices))[i] == getattr(alone, name), (devices[i], name)
+
+
+def test_embedding_and_head_count_as_layers_of_stages():
+    # Llama 3.1 405B: 126 layers, embedding and head on 16 stages of 8 chunks (Llama Team 2024, §3.3.2: the first and
+    # the last stage have a layer less each).
+    deep = {"model": SHAPE | {"layers": 126, "vocab": 1000}, "devices": 16}
+    work = {"workload": {"kind": "train", "tokens": 1e10, "sequence": 4096, "global_batch": 64}}
+    stages = {"parallelism": {"pp": 16, "vp": 8, "tp": 1, "micro_batch": 1, "zero": 0, "recompute": "full"}}
+    uneven = estimate(BASE | deep | work | stages).outcome.breakdown["time_s"]
+    even = estimate(BASE | deep | work | stages, ["model.layers=128"]).outcome.breakdown["time_s"]
+    assert uneven["attention"] == pytest.approx(even["attention"])  # both wait for a stage of eight layers
+    with pytest.raises(ScenarioError, match=r"is above model\.layers = 125"):
+        estimate(BASE | deep | work | stages, ["model.layers=125"])
+
+
+def test_a_pipeline_gathers_sharded_weights_once():
+    deep = {"devices": 64, "workload": {"kind": "train", "tokens": 1e10, "sequence": 4096, "global_batch": 512}}
+    stated = {"tp": 1, "pp": 4, "micro_batch": 1, "recompute": "none"}
+    three, two = (estimate(BASE | deep | {"parallelism": stated | {"zero": zero}}).outcome for zero in (3, 2))
+    # Gathered weights stay for the step (Llama Team 2024, §3.3.2): a stage of 8 layers holds them as with ZeRO-2.
+    assert three.memory_parts["weights"] == two.memory_parts["weights"]
+    assert three.memory_parts["gathered layers"] == 0
+    flat = estimate(BASE | deep | {"parallelism": stated | {"zero": 3, "pp": 1}}).outcome
+    assert flat.memory_parts["weights"] == pytest.approx(2 * flat.performance["parameters"] / 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "gigabytes"),
+    [
+        ("l40s", 8, 31.5),  # a server's PCIe, of eight cards
+        ("a100-pcie-80gb", 8, 31.5),  # a bridge is optional
+        ("rtx-4090", 4, 31.5),  # the largest workstation of the catalog
+        ("t4", 8, 15.75),  # states no link at all
+        ("rtx-a6000", 2, 56.25),  # a bridge joins two
+        ("h100-sxm", 8, 450),
+        ("gb200", 72, 900),
+    ],
+)
+def test_scale_up_domains_of_cards(name, domain, gigabytes):
+    found = numbers(resolve(load(BASE | {"hardware": name, "costs": {"price": "1 USD/h"}})).assumptions).hardware
+    assert (found.scale_up_domain, found.link_bandwidth) == (domain, gigabytes * 1e9)

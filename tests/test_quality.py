@@ -390,6 +390,6 @@ def test_the_refit_of_chinchilla_is_reproduced():
     found = scaling_fit.chinchilla(scaling_fit.chinchilla_runs(), scaling_fit.chinchilla_start())
     assert (found[0], found[2], found[4]) == pytest.approx((1.8172, 0.3473, 0.3672), abs=5e-4)
     assert np.exp(found[[1, 3]]) == pytest.approx([477.84, 2143.86], rel=0.01)
-    draws = scaling._draws()
+    draws = scaling.draws()
     assert np.std(draws["data_exponent"]) == pytest.approx(0.0206, rel=0.3)  # their standard errors
     assert np.std(draws["irreducible"]) == pytest.approx(0.026, rel=0.3)

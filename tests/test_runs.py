@@ -236,11 +236,10 @@ def test_one_wild_run_moves_others_less_than_the_prior_allows():
     assert np.abs(others).max() < 0.08
 
 
-def test_more_runs_leave_smaller_errors():
+def test_more_runs_tell_more():
     runs = made_runs({"framework.time_factor": 1.0}, noise=0.02).runs
     few, many = (calibrate(Runs("some", "table", runs[:n]), "mine", BASE) for n in (2, 9))
-    error = {n: {m.name: m.error for m in fit.moved}["framework.time_factor"] for n, fit in ((2, few), (9, many))}
-    assert error[9] < error[2]
+    assert sum(m.told for m in many.moved) > sum(m.told for m in few.moved)
     assert many.scatter < few.scatter < SCATTER["step_time_s"]
 
 
@@ -261,13 +260,15 @@ def test_one_run_cannot_be_left_out():
 
 
 def test_power_moves_the_constants_of_power():
-    said = scenario()
-    usual = estimate(said.model_copy(update={"profile": BASE})).outcome
-    devices = sum(usual.breakdown["energy_j"][part] for part in ("devices idle", "devices load"))
-    watts = devices / (said.devices * usual.totals["time_s"])
-    fit = calibrate(Runs("e.csv", "codecarbon", (Run("e", said, {"power_w": 0.8 * watts}),)), "mine", BASE)
+    said = scenario(sequence=256, global_batch=64)  # so little work that devices stay below the cap of their power
+    blank = Run("e", said, {"power_w": 1.0})
+    watts = float(np.exp(Forward([blank], BASE)(np.zeros((len(Forward([blank], BASE).knobs), 1)))[0, 0]))
+    fit = calibrate(
+        Runs("e.csv", "codecarbon", (dataclasses.replace(blank, measured={"power_w": 0.8 * watts}),)), "mine", BASE
+    )
+    assert watts < 600
     assert fit.errors["before"][0] == pytest.approx(-np.log(0.8))
-    assert abs(fit.errors["after"][0]) < 0.7 * fit.errors["before"][0]
+    assert 0 < fit.errors["after"][0] < 0.7 * fit.errors["before"][0]
     assert any(m.name.startswith("power.") for m in fit.moved)
 
 

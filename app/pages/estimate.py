@@ -9,6 +9,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from costmodel.app import parts
+from costmodel.app.parts import AUTOMATIC
 from costmodel.catalog.models import dense_decoders
 from costmodel.fields import LONGEST_NUMBER, Figure, Format
 from costmodel.loading import to_yaml
@@ -17,7 +18,6 @@ from costmodel.report.catalog import listing
 from costmodel.scenario import Inference, Serving, Training
 
 KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
-AUTOMATIC = "automatic"
 
 
 def inputs() -> dict[str, Any]:
@@ -93,15 +93,9 @@ def show_working(tree: dict[str, Any], answer: parts.Estimate) -> None:
 
 
 st.title("Estimate")
-# Only a visitor who arrives has an address that the inputs did not write.
-address = {} if "workload" in st.session_state else st.query_params.to_dict()
+address = parts.arrived("workload")
 tree = inputs()
-for name, value in address.items():
-    used = str(st.session_state.get(name, value))
-    if used != value:
-        asked = f"{name} = {value[:LONGEST_NUMBER]}"
-        said = f"The address says {asked}, which is not possible here; used: {used or AUTOMATIC}."
-        st.warning(parts.plain(said))
+parts.refused(address)
 answer = parts.estimate(tree)
 if answer is not None:
     (st.success if answer.fits else st.error)(f"**{parts.plain(text.sentence(answer))}**")

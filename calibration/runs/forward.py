@@ -50,8 +50,8 @@ class _Group:
 class Forward:
     """Predictions of every measurement of some runs, at any setting of the constants that may move.
 
-    A setting gives each knob in standard deviations of its prior, which is the range that the profile states: 0 is the
-    profile's value, ±1.28 its ends. `knobs` names them; `measured` holds the logarithms of what was measured, by
+    A setting gives each knob in standard deviations of the range that the profile states: 0 is the profile's value,
+    ±1.28 are the ends of the range. `knobs` names them; `measured` holds the logarithms of what was measured, by
     measurement; `owners` says to which run each belongs.
     """
 

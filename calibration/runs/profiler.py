@@ -25,7 +25,7 @@ Span = tuple[float, float]
 
 
 def run(file: str, trace: Any, scenario: Beside | None) -> Run:
-    """The run of a trace of one process. Raises RunError for JSON that is none, and for one without steps or kernels."""
+    """The run of a trace of one process. Raises RunError for other JSON, and without steps or kernels."""
     events = trace.get("traceEvents") if isinstance(trace, dict) else trace
     if not isinstance(events, list):
         raise RunError(f"{file}: JSON without traceEvents; give a trace that torch.profiler exported")
@@ -58,9 +58,14 @@ def _complete(events: Iterable[Any]) -> Iterator[tuple[str, str, Span]]:
     """Category (lower case), name and span [µs] of the events that have a duration."""
     for event in events:
         if isinstance(event, dict):
-            start, length = event.get("ts"), event.get("dur")
-            if all(isinstance(t, int | float) and math.isfinite(t) for t in (start, length)) and length > 0:
+            start, length = (_number(event.get(name)) for name in ("ts", "dur"))
+            if start is not None and length:
                 yield str(event.get("cat", "")).lower(), str(event.get("name", "")), (start, start + length)
+
+
+def _number(value: Any) -> float | None:
+    """A time of at least 0, None for anything else."""
+    return value if isinstance(value, int | float) and math.isfinite(value) and value >= 0 else None
 
 
 def _shares(spans: dict[str, list[Span]], window: float) -> dict[str, float]:

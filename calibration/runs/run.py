@@ -80,8 +80,7 @@ def with_batch(scenario: Scenario, work: Training, batch: float | None, file: st
 def time_at_rate(scenario: Scenario, tokens_per_second: float) -> float:
     """Step time [s] of a scenario with batch and sequence, from the tokens per second of all its devices."""
     work = scenario.workload
-    assert isinstance(work, Training) and work.global_batch and work.sequence
-    return float(step_time_of_rate(work.global_batch, work.sequence, tokens_per_second))
+    return float(step_time_of_rate(work.global_batch, work.sequence, tokens_per_second))  # type: ignore[union-attr]
 
 
 def steady(values: Sequence[float]) -> tuple[float, float]:

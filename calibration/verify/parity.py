@@ -35,23 +35,25 @@ def text(rows: Sequence[Row]) -> str:
     """A table with a bar for each range and a mark for each measurement, in units of the prediction."""
     from math import log
 
+    from costmodel.report.quantities import show
+
     def column(ratio: float) -> int:
         return max(0, min(WIDTH, round(WIDTH / 2 * (1 + log(ratio) / log(SPAN)))))
 
-    lines = [f"{'case':32}{'measured':>12}{'predicted':>12}{'error':>8}  range about the prediction, x measured"]
+    lines = [summary(rows), ""]
+    lines += [f"{'case':28}{'measured':>10}{'predicted':>10}{'error':>7}  range about the prediction |, x measured"]
     for row in rows:
         if not (row.measured and row.predicted and row.p10 and row.p90):
-            lines.append(f"{row.id:32}  skipped: {row.skipped}")
+            lines.append(f"{row.id:28}  skipped: {row.skipped}")
             continue
         low, high = column(row.p10 / row.predicted), column(row.p90 / row.predicted)
         bar = ["-" if low <= i <= high else " " for i in range(WIDTH + 1)]
         bar[WIDTH // 2], bar[column(row.measured / row.predicted)] = "|", "x"
         error = row.predicted / row.measured - 1
-        unit = "x" if row.metric == "speed_up" else "s"
-        lines.append(
-            f"{row.id:32}{row.measured:>10.4g} {unit}{row.predicted:>10.4g} {unit}{error:>+8.0%}  {''.join(bar)}"
-        )
-    return "\n".join([*lines, summary(rows)])
+        unit = "1" if row.metric == "speed_up" else "s"
+        figures = f"{show(row.measured, unit):>10}{show(row.predicted, unit):>10}"
+        lines.append(f"{row.id:28}{figures}{error:>+7.0%}  {''.join(bar)}".rstrip())
+    return "\n".join(lines)
 
 
 def html(rows: Sequence[Row]) -> str:

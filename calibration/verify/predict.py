@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from costmodel import ops
-from costmodel.calibration.eager import FP32, PASSES, UPDATE_PASSES
+from costmodel.calibration.eager import FP32, PASSES, TABLE, UPDATE_PASSES
 from costmodel.calibration.measure.device import WIDTH
-from costmodel.calibration.verify.case import Case, Work
+from costmodel.calibration.verify.case import Case, Update, Work
 from costmodel.calibration.verify.layers import Layer
 from costmodel.job import Assumption, AttentionLaw, Hardware, Laws, MatmulLaw, MemoryBoundLaw
 from costmodel.operators import eager
@@ -93,7 +93,11 @@ def _among_others(on: Machine, named: str) -> Machine:
 
 def lacks(case: Case, on: Machine) -> str:
     """Why a case cannot be predicted from this profile, or nothing."""
-    for law in sorted({law_of(layer) for stage in case.work.stages for layer in stage.layers}):
+    layers = [layer for stage in case.work.stages for layer in stage.layers]
+    needed = {law_of(layer) for layer in layers}
+    if case.work.update:
+        needed |= {update_law(case.work.update)} | {TABLE for layer in layers if layer.table}
+    for law in sorted(needed):
         if law not in on.laws:
             return f"the profile has no law {law}"
     if case.work.processes > 1 and "link_bandwidth" not in on.hardware:
@@ -107,6 +111,11 @@ def law_of(layer: Layer) -> str:
     if operator.kind in ("matmul", "convolution"):
         return f"{operator.kind}:{FAMILY[layer.dtype]}"
     return operator.operation if operator.kind == "attention" else f"memory_bound:{operator.operation}"
+
+
+def update_law(update: Update) -> str:
+    """The key of the law that times an optimizer's step."""
+    return f"optimizer:{update.algorithm.removesuffix('w')}"
 
 
 def _shared(on: Machine, processes: int, single: bool) -> Machine:
@@ -149,7 +158,7 @@ def _update(work: Work, on: Machine) -> dict[str, Number]:
     """Clearing gradients, averaging them over processes, and the optimizer's step."""
     if work.update is None:
         return {}
-    update, law = work.update, f"optimizer:{work.update.algorithm.removesuffix('w')}"
+    update, law = work.update, update_law(work.update)
     parts: dict[str, Number] = {}
     if "zero_grad" in on.calls:
         parts["clearing"] = host_call_time(update.tensors, on.calls["zero_grad_start"], on.calls["zero_grad"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from costmodel import profile as profiles
 from costmodel.calibration.measure.device import Device
 from costmodel.calibration.verify.case import LIMIT_S, Case, measure
 from costmodel.calibration.verify.predict import Machine, bounds, lacks, machine, predict
@@ -86,3 +89,32 @@ def speed_ups(rows: list[Row]) -> Iterator[Row]:
 def document(rows: list[Row]) -> dict[str, Any]:
     """The rows as data."""
     return {"schema": SCHEMA, "rows": [asdict(row) for row in rows]}
+
+
+def keep(rows: list[Row], name: str) -> Path:
+    """Keep the rows as those of the profile `name`; returns the file."""
+    path = _file(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(document(rows), indent=1), encoding="utf-8")
+    return temporary.replace(path)
+
+
+def kept(name: str) -> list[Row] | None:
+    """The rows kept for the profile `name`, None where there are none. Raises ProfileError for a damaged file."""
+    path = _file(name)
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["schema"] != SCHEMA:
+            raise ValueError(found["schema"])
+        return [Row(**row) for row in found["rows"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        problem = f"{path}: holds no {SCHEMA}; make it anew with `costmodel calibrate --verify`"
+        raise profiles.ProfileError(problem) from None
+
+
+def _file(name: str) -> Path:
+    """In a folder of its own, since every JSON file beside a profile is one."""
+    return profiles.user_folder() / "verification" / f"{name}.json"

@@ -7,6 +7,7 @@ Width over depth is kept near 128, which is about what dense decoders between 1 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -75,22 +76,26 @@ def shape(family: str, wanted: float) -> dict[str, Any]:
 
     Raises ValueError for an unknown family, and for a count that no whole number of layers meets within a fifth.
     """
+    return member(family, wanted)[0]
+
+
+def member(family: str, wanted: float) -> tuple[dict[str, Any], float]:
+    """The shape as `shape` gives it, and the parameters that it has. Raises as `shape` does."""
     if family not in FAMILIES:
         raise ValueError(f"no family is called {family[:40]!r}; there are: {', '.join(FAMILIES)}")
     rule = FAMILIES[family]
-    per_layer, ends = _counts(rule)
+    per_layer, ends = _counts(family)
     layers = np.maximum(1.0, np.rint(layers_for(wanted, ends, per_layer)))
     counts = model_parameters(layers, per_layer, ends, 0.0)
     off_aspect = np.abs(np.log(WIDTHS / layers / ASPECT))
     off_count = np.abs(np.log(counts / wanted))
     best = int(np.argmin(off_aspect + 10 * off_count))
     if off_count[best] > 0.2:
-        low, high = counts.min(), counts.max()
         raise ValueError(
-            f"family {family} has no member of {wanted:g} parameters; write between {low:.2g} and {high:.2g}"
+            f"family {family} has no member of {wanted:.4g} parameters; write at least {smallest(family):.2g}"
         )
     heads = int(HEADS[best])
-    return rule.details | {
+    made = rule.details | {
         "layers": int(layers[best]),
         "hidden": int(WIDTHS[best]),
         "heads": heads,
@@ -99,6 +104,12 @@ def shape(family: str, wanted: float) -> dict[str, Any]:
         "vocab": rule.vocab,
         "max_sequence": rule.max_sequence,
     }
+    return made, float(counts[best])
+
+
+def smallest(family: str) -> float:
+    """Parameters of a family's smallest member."""
+    return float(np.min(model_parameters(1.0, *_counts(family), 0.0)))
 
 
 def _kv_heads(rule: Family, heads: int) -> int:
@@ -107,8 +118,10 @@ def _kv_heads(rule: Family, heads: int) -> int:
     return next(count for count in range(most, 0, -1) if heads % count == 0)
 
 
-def _counts(rule: Family) -> tuple[Number, Number]:
-    """Parameters of one layer and of both ends, for every width."""
+@cache
+def _counts(family: str) -> tuple[Number, Number]:
+    """Parameters of one layer and of both ends, for every width of a family."""
+    rule = FAMILIES[family]
     kv_heads = np.array([_kv_heads(rule, int(count)) for count in HEADS], dtype=float)
     has = {name: float(bool(rule.details.get(name))) for name in ("gated", "tied", "attention_bias", "mlp_bias")}
     values = dict.fromkeys(Shape.__slots__, 0.0) | {

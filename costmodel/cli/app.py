@@ -30,4 +30,4 @@ def command(port: int, headless: bool) -> None:
     arguments = ["--server.address=127.0.0.1", f"--server.port={port}", "--browser.gatherUsageStats=false"]
     arguments += ["--server.headless=true"] if headless else []
     # Streamlit takes this process's place, so that whatever ends the one ends the other.
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(folder / "main.py"), *arguments])
+    os.execv(sys.executable, [sys.executable, "-m", "costmodel.app.serve", "run", str(folder / "main.py"), *arguments])

@@ -59,27 +59,41 @@ def command(
 
 def _machine(effort: str | None, records: Path | None, name: str, resume: bool, output: str) -> None:
     from costmodel.calibration import local
+    from costmodel.calibration.records import read
+    from costmodel.report.machine import overview
 
     if records is None:
-        records = local.measure_local(effort or "default", resume=resume)
-    found = local.fitted(local.read(records))
-    profile, path = local.keep(found, name)
+        records = _measured(effort or "default", resume)
+    found, profile, path = local.keep(read(records), name)
     if output == "json":
         click.echo(json.dumps(profile, indent=1))
     else:
+        click.echo(overview(profile))
+        click.echo(f"\nProfile {name} is kept in {path}; use it with --hardware {name}. Every constant:\n")
         click.echo(found.report())
-        click.echo(f"\nprofile {name} is kept in {path}; use it with --hardware {name}")
+
+
+def _measured(effort: str, resume: bool = False) -> Path:
+    """The records of this machine, measured while no other calibration runs."""
+    from costmodel.calibration import local, lock
+
+    with lock.held(local.records_path().with_suffix(".lock")):
+        path = local.measure_local(effort, resume=resume)
+    click.echo("fitting the laws", err=True)
+    return path
 
 
 def _verify(effort: str | None, name: str | None, report: Path | None, output: str) -> None:
     from costmodel import profile
-    from costmodel.calibration import local
+    from costmodel.calibration import local, lock
     from costmodel.calibration.verify import parity, run
 
     name = name or "local"
     if name == "local" and (effort or name not in profile.names()):
-        local.fit_local(local.measure_local(effort or "default"))
-    rows = _with_progress(lambda tell: run.verify(profile.load(name), tell))
+        local.fit_local(_measured(effort or "default"))
+    with lock.held(local.records_path().with_suffix(".lock")):
+        rows = _with_progress(lambda tell: run.verify(profile.load(name), tell))
+    run.keep(rows, name)
     if report is not None:
         report.write_text(parity.html(rows), encoding="utf-8")
     click.echo(json.dumps(run.document(rows), indent=1) if output == "json" else parity.text(rows))

@@ -22,7 +22,7 @@ def command(table: str | None, name: str | None, output: str) -> None:
     Example:
       costmodel catalog hardware h100-sxm
     """
-    from costmodel.report.catalog import entry, listing
+    from costmodel.report.catalog import as_text, entry, listing
 
     if table is None:
         click.echo("tables: " + ", ".join(TABLES) + "; for example: costmodel catalog hardware h100-sxm")
@@ -33,4 +33,4 @@ def command(table: str | None, name: str | None, output: str) -> None:
     elif isinstance(found, list):
         click.echo("\n".join(found))
     else:
-        click.echo("\n".join(f"{key:24} {value}" for key, value in found.items() if value not in (None, "")))
+        click.echo(as_text(table, found))

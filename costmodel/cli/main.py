@@ -13,10 +13,13 @@ COMMANDS = {
     "explain": "The working of one figure, down to catalog figures with sources.",
     "compare": "Several scenarios side by side.",
     "sweep": "A table over one or more axes of a scenario.",
+    "plan": "Model size and tokens of the least cost of training plus serving.",
+    "roofline": "A scenario's operators under the roofline of its device.",
     "validate": "Published runs against predictions.",
     "formulas": "The formulas: text, units, source.",
     "documents": "The five documents' formulas, literal and refined, with their worked examples.",
     "schema": "JSON Schema of a scenario file, for editors.",
+    "calibrate": "Measure this machine, or fit your own runs; check the fit on real workloads.",
     "catalog": "Models, hardware, prices, grids and profiles with sources.",
     "app": "The web app.",
 }

@@ -34,8 +34,9 @@ def _rules(job: Job, said: Job) -> Iterator[tuple[Any, str]]:
         "model.kv_heads: {kv_heads:g} does not divide heads = {heads:g}; write a divisor",
     )
     yield (
-        layout.pp * layout.vp <= model.layers,
-        "parallelism.pp: pp · vp = {pp:g} · {vp:g} is more than the model's {layers:g} layers; write less",
+        layout.pp * layout.vp <= model.layers + 2,  # embedding and head may each be a stage of their own
+        "parallelism.pp: pp · vp = {pp:g} · {vp:g} is more than the model's {layers:g} layers, embedding and head; "
+        "write less",
     )
     yield (
         _either(layout.vp == 1, layout.pp > 1),

@@ -292,7 +292,7 @@ def _band(used: Law, reading: Any, value: float, error: float) -> tuple[float, f
         return value - error, value + error
     import numpy as np
 
-    drawn = np.asarray(reading(_draws()), dtype=float)
+    drawn = np.asarray(reading(draws()), dtype=float)
     low, high = (float(q) for q in np.quantile(drawn, [0.1, 0.9], method="nearest"))
     middle = float(np.quantile(drawn, 0.5, method="nearest"))
     return value - math.hypot(max(middle - low, 0.0), error), value + math.hypot(max(high - middle, 0.0), error)
@@ -304,7 +304,7 @@ def _scaled(used: Law, reading: Any, value: float) -> tuple[float, float]:
         return value, value
     import numpy as np
 
-    low, middle, high = (float(q) for q in np.quantile(reading(_draws()), [0.1, 0.5, 0.9], method="nearest"))
+    low, middle, high = (float(q) for q in np.quantile(reading(draws()), [0.1, 0.5, 0.9], method="nearest"))
     return value * low / middle, value * high / middle
 
 
@@ -313,7 +313,7 @@ def _unknown_spread(used: Law) -> tuple[str, ...]:
 
 
 @cache
-def _draws() -> dict[str, Any]:
+def draws() -> dict[str, Any]:
     """Bootstrap draws of the refit's constants, as arrays that the formulas take."""
     import numpy as np
 

@@ -26,6 +26,10 @@ def as_text(answers: Mapping[str, Estimate]) -> str:
             figures = (a.outcome.performance.get(name) if a.fits else None for a in answers.values())
             rows.append([label, *("–" if f is None else show(f, unit) for f in figures)])
     rows.append(["memory of a device", *(show(a.outcome.memory_used, "B") for a in answers.values())])
+    if any(a.compression for a in answers.values()):
+        from costmodel.report.compression import columns
+
+        rows += columns(list(answers.values()))
     return aligned(rows)
 
 

@@ -31,6 +31,7 @@ def as_dict(answer: Estimate) -> dict[str, Any]:
             "parts": outcome.memory_parts,
             "fits": answer.fits,
         },
+        "compression": [asdict(step) for step in answer.compression],
         "assumptions": [asdict(a) for a in answer.assumptions],
         "drivers": {total: [{"path": p, "share": s} for p, s in items] for total, items in answer.drivers.items()},
         "warnings": list(answer.warnings),

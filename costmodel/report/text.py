@@ -110,11 +110,21 @@ def render(answer: Estimate) -> str:
     """The whole text: what a terminal shows."""
     lines = [sentence(answer), ""]
     if not answer.fits:
-        return "\n".join([*lines, f"Nearest change that fits: {answer.remedy}", "", *_memory(answer)])
+        lines += [f"Nearest change that fits: {answer.remedy}", "", *_memory(answer), *_compression(answer)]
+        return "\n".join(lines)
     lines += [*_dominates(answer), *_change(answer), "", *_table(answer), "", *_memory(answer), "", _layout(answer)]
+    lines += _compression(answer)
     lines += [f"warning: {warning}" for warning in answer.warnings]
     lines.append(f"{standing(answer)}; -o json lists all with sources.")
     return "\n".join(lines)
+
+
+def _compression(answer: Estimate) -> list[str]:
+    if not answer.compression:
+        return []
+    from costmodel.report.compression import block
+
+    return ["", *block(answer.compression)]
 
 
 def _dominates(answer: Estimate) -> list[str]:

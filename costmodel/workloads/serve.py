@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 from costmodel import memory as m
 from costmodel import ops
-from costmodel.architectures.dense_decoder import Pass
+from costmodel.architectures.dense_decoder import Pass, pass_tokens
+from costmodel.compression.formulas import model_bytes
 from costmodel.costs.bill import Usage, bill
 from costmodel.costs.money import cost_per_million
-from costmodel.costs.storage import weights_file_bytes
 from costmodel.job import Job
 from costmodel.operators.timing import operator_time
 from costmodel.outcome import Outcome, Parts
-from costmodel.parallel import communication, data, pipeline
+from costmodel.parallel import communication, pipeline
 from costmodel.program import Program, forward_flops, parameters, stack_time, summed
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads.formulas import serving as f_serving
 from costmodel.workloads.formulas import step as f_step
 from costmodel.workloads.formulas import work as f_work
-from costmodel.workloads.train_program import program_of, whole
+from costmodel.workloads.train_program import program_of, weight_bytes, whole
 
 
 def prefill_program(job: Job, sequences: Number) -> Program:
@@ -41,15 +41,14 @@ def decode_program(job: Job, sequences: Number) -> Program:
 
 def weights_and_workspace(job: Job) -> Parts:
     """Memory of one device beside the KV cache, by part [B]."""
-    layout, precision, framework = job.parallelism, job.precision, job.profile.framework
+    layout, framework = job.parallelism, job.profile.framework
     one = constant(1.0, "one", "one chunk of a prompt at a time")
     nothing = constant(0.0, "context", "the workspace holds one chunk alone")
     shard = program_of(job, Pass(one, framework.prefill_chunk, nothing, one))
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
-    layer, first, last = (summed(part, lambda o: o.parameters) for part in (shard.layer, shard.first, shard.last))
-    held = m.local_parameters(here, layer, m.end_parameters(last, first, layout.pp))
+    layer, first, last = (weight_bytes(job, part) for part in (shard.layer, shard.first, shard.last))
     return {
-        "weights": data.state_bytes(held, precision.weights, one),
+        "weights": m.local_bytes(here, layer, m.end_bytes(last, first, layout.pp)),
         "activations": summed(shard.layer, lambda o: o.saved),
         "framework": framework.context_bytes,
     }
@@ -93,16 +92,29 @@ class Load:
 def load(job: Job, sequences: Number) -> Load:
     """Times of one replica with `sequences` in flight."""
     work, framework = job.workload, job.profile.framework
-    one = constant(1.0, "sequences", "prompts are prefilled one at a time")
-    host = f_serving.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
     decode = decode_program(job, sequences)
-    step = f_serving.with_host(_pass_time(job, decode, sequences), host)
-    prefill = _pass_time(job, prefill_program(job, one), work.input_tokens)
-    per_token = f_serving.time_per_output_token(step, prefill, sequences, work.output_tokens)
-    first = f_serving.with_host(prefill, host)
+    step = _engine_step(job, decode, sequences, sequences)
+    one = constant(1.0, "prompts", "a request whose prompt meets no other")
+    together = f_serving.prompts_at_once(framework.prefill_chunk, work.input_tokens, sequences)
+    prompt = f_serving.time_per_prompt(_prefill_step(job, together), together)
+    first = f_serving.time_to_first_token(_prefill_step(job, one), prompt, sequences, work.output_tokens)
+    per_token = f_serving.time_per_output_token(step, prompt, sequences, work.output_tokens)
     return Load(
         sequences, decode, step, first, per_token, f_serving.request_latency(first, per_token, work.output_tokens)
     )
+
+
+def _prefill_step(job: Job, prompts: Number) -> Number:
+    """Time of an engine step that prefills `prompts` prompts [s]."""
+    tokens = pass_tokens(prompts, job.workload.input_tokens)
+    return _engine_step(job, prefill_program(job, prompts), prompts, tokens)
+
+
+def _engine_step(job: Job, shard: Program, sequences: Number, tokens: Number) -> Number:
+    """Time of a pass of `sequences` sequences and `tokens` tokens in all, the host's part included [s]."""
+    framework = job.profile.framework
+    host = f_serving.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
+    return f_serving.with_host(_pass_time(job, shard, tokens), host)
 
 
 def _pass_time(job: Job, shard: Program, tokens: Number) -> Number:
@@ -159,13 +171,17 @@ def outcome(job: Job, finite: bool) -> Outcome:
         time = work.period
         requests = f_work.requests_served(rate, time)
     tokens = f_work.output_tokens_served(requests, work.output_tokens)
-    count = parameters(whole(job, f_work.sequence_tokens(work.input_tokens, work.output_tokens)))
+    model = whole(job, f_work.sequence_tokens(work.input_tokens, work.output_tokens))
+    count = parameters(model)
+    file = model_bytes(
+        model.layers, *(weight_bytes(job, o, in_file=True) for o in (model.layer, model.first, model.last))
+    )
     usage = Usage(
         time=time,
         busy_time=state.per_token,
         flops=f_serving.decode_flops(forward_flops(state.decode), layout.pp),
         traffic=_decode_traffic(job, state.decode),
-        stored={"weights": (weights_file_bytes(count, job.precision.weights), time)},
+        stored={"weights": (file, time)},
     )
     totals, breakdown = bill(job, usage)
     memory_parts = memory(job, state.sequences)

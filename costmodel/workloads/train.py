@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from costmodel import ops
+from costmodel.compression.formulas import adapter_training_flops
 from costmodel.costs.bill import Usage, bill
 from costmodel.costs.money import cost_per_million
 from costmodel.costs.storage import checkpoint_bytes, data_bytes, kept_bytes, kept_time, weights_file_bytes
 from costmodel.job import Job
 from costmodel.outcome import Outcome, Parts
-from costmodel.program import Program, forward_flops, parameters, summed
+from costmodel.program import Program, forward_flops, frozen_flops, model_parameters, parameters, summed, trained
 from costmodel.units import Number
 from costmodel.workloads.formulas import run as f_run
 from costmodel.workloads.formulas import step as f_step
@@ -27,12 +28,15 @@ def outcome(job: Job) -> Outcome:
     step_time = ops.total(step_parts)
     steps = f_work.steps(work.tokens, work.global_batch, work.sequence)
     count = parameters(model)
-    checkpoint = checkpoint_bytes(count, job.precision.weights, job.precision.optimizer_state)
+    learned = model_parameters(model.layers, trained(model.layer), trained(model.first), trained(model.last))
+    checkpoint = checkpoint_bytes(learned, job.precision.ends, job.precision.optimizer_state)
     overhead, share = _run(job, checkpoint, steps, step_time)
     time_parts = {name: f_run.run_time(steps, part) for name, part in step_parts.items()}
     time_parts["checkpoints and failures"] = overhead
     time = ops.total(time_parts)
     sequence_flops = f_step.model_training_flops(forward_flops(model))
+    if work.rank is not None:
+        sequence_flops = adapter_training_flops(sequence_flops, frozen_flops(model))
     flops = f_step.step_flops(sequence_flops, work.global_batch)
     after = kept_time(time, costs.retention)
     usage = Usage(
@@ -41,7 +45,7 @@ def outcome(job: Job) -> Outcome:
         flops=f_step.per_device(flops, job.devices),
         traffic=_traffic(job, shard),
         stored={
-            "weights": (weights_file_bytes(count, job.precision.weights), after),
+            "weights": (weights_file_bytes(learned, job.precision.ends), after),
             "checkpoints": (kept_bytes(costs.checkpoints_kept, checkpoint), after),
             "data": (data_bytes(work.tokens, costs.data_bytes_per_token), after),
         },

@@ -6,12 +6,13 @@ from costmodel import memory as m
 from costmodel import ops
 from costmodel.job import Job
 from costmodel.parallel import data, pipeline
-from costmodel.program import Program, summed
+from costmodel.program import Operator, Program, summed, trained
 from costmodel.trace import constant
 from costmodel.units import Number
-from costmodel.workloads.train_program import micro_batches, replicas
+from costmodel.workloads.train_program import micro_batches, replicas, weight_bytes
 
 Parts = dict[str, Number]
+Operators = tuple[Operator, ...]
 
 
 def memory(job: Job, shard: Program) -> Parts:
@@ -25,9 +26,8 @@ def memory(job: Job, shard: Program) -> Parts:
     one = constant(1.0, "in flight", "the last stage runs a micro-batch backward as soon as it is forward")
     none = constant(0.0, "logits", "the first stage has no head")
     logits = summed(shard.last, lambda o: o.saved)
-    first_ends, last_ends = (summed(part, lambda o: o.parameters) for part in (shard.first, shard.last))
-    first = _stage(job, shard, m.end_parameters(first_ends, last_ends, layout.pp), in_flight)
-    last = _stage(job, shard, m.end_parameters(last_ends, first_ends, layout.pp), one)
+    first = _stage(job, shard, shard.first, shard.last, in_flight)
+    last = _stage(job, shard, shard.last, shard.first, one)
     first["logits"] = m.end_bytes(none, logits, layout.pp)
     last["logits"] = logits
     first_total, last_total = ops.total(first), ops.total(last)
@@ -37,20 +37,22 @@ def memory(job: Job, shard: Program) -> Parts:
     return parts
 
 
-def _stage(job: Job, shard: Program, ends: Number, in_flight: Number) -> Parts:
-    """Model states and activations of one stage."""
+def _stage(job: Job, shard: Program, own: Operators, other: Operators, in_flight: Number) -> Parts:
+    """Model states and activations of one stage, which has its `own` end of the model."""
     layout, precision = job.parallelism, job.precision
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
     per_layer = summed(shard.layer, lambda o: o.parameters)
-    held = m.local_parameters(here, per_layer, ends)
+    held = m.local_parameters(here, trained(shard.layer), m.end_parameters(trained(own), trained(other), layout.pp))
+    ends = m.end_bytes(weight_bytes(job, own), weight_bytes(job, other), layout.pp)
     ranks = replicas(job)
     kept = summed((o for o in shard.layer if not o.cheap), lambda o: o.saved)
     cheap = summed((o for o in shard.layer if o.cheap), lambda o: o.saved)
     activations = m.activation_bytes_per_layer(kept, cheap, shard.boundary, layout.recompute)
     workspace = m.recompute_workspace(kept, cheap, layout.recompute)
+    shards = data.weight_shards(layout.zero, ranks, layout.pp)
     return {
-        "weights": data.state_bytes(held, precision.weights, data.weight_shards(layout.zero, ranks)),
-        "gathered layers": data.gathered_layer_bytes(layout.zero, per_layer, precision.weights),
+        "weights": data.shared_bytes(m.local_bytes(here, weight_bytes(job, shard.layer), ends), shards),
+        "gathered layers": data.gathered_layer_bytes(shards, per_layer, precision.weights),
         "gradients": data.state_bytes(held, precision.gradients, data.gradient_shards(layout.zero, ranks)),
         "optimizer": data.state_bytes(held, precision.optimizer_state, data.optimizer_shards(layout.zero, ranks)),
         "activations": m.activation_bytes(here, activations, in_flight, workspace),

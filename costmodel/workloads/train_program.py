@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from costmodel.architectures.dense_decoder import ElementBytes, Pass, program
+from costmodel.architectures.dense_decoder import ElementBytes, Pass, pass_tokens, program
+from costmodel.compression.adapters import adapted
+from costmodel.compression.formulas import mixed_weight_bytes, read_weight_bytes
 from costmodel.job import Job
 from costmodel.parallel import communication, pipeline
-from costmodel.program import Program, parameters
+from costmodel.program import Operator, Program, parameters, summed
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads.formulas import work as f
@@ -25,15 +27,25 @@ def fill(job: Job) -> Job:
 
 
 def sizes(job: Job) -> ElementBytes:
-    """Bytes per element."""
+    """Bytes per element; those of weights count what unpacking takes too."""
     p = job.precision
-    return ElementBytes(p.weights, p.activations, p.kv_cache, p.logits)
+    return ElementBytes(read_weight_bytes(p.weights, p.unpacking), p.activations, p.kv_cache, p.logits)
+
+
+def weight_bytes(job: Job, operators: tuple[Operator, ...], in_file: bool = False) -> Number:
+    """Bytes of the parameters of operators, in memory or in the model's file."""
+    return mixed_weight_bytes(
+        summed(operators, lambda o: o.parameters if o.compressed else 0.0),
+        summed(operators, lambda o: 0.0 if o.compressed else o.parameters),
+        job.precision.file if in_file else job.precision.weights,
+        job.precision.ends,
+    )
 
 
 def whole(job: Job, sequence: Number) -> Program:
     """The program of the whole model for one sequence, on one device."""
     one = constant(1.0, "one", "one sequence on one device: the whole model")
-    return program(job.model, _pass(one, sequence), sizes(job), one, one)
+    return _adapted(job, program(job.model, _pass(one, sequence), sizes(job), one, one), _pass(one, sequence))
 
 
 def sharded(job: Job) -> Program:
@@ -45,7 +57,14 @@ def program_of(job: Job, run: Pass) -> Program:
     """The program of one device of a tensor-parallel group for what goes through at once."""
     layout = job.parallelism
     split = communication.sequence_shards(layout.tp, layout.sequence_parallel)
-    return program(job.model, run, sizes(job), layout.tp, split)
+    return _adapted(job, program(job.model, run, sizes(job), layout.tp, split), run)
+
+
+def _adapted(job: Job, made: Program, run: Pass) -> Program:
+    """The program with the adapters that are trained, if there are any."""
+    rank = job.workload.rank
+    tokens = pass_tokens(run.sequences, run.queries)
+    return made if rank is None else adapted(made, tokens, rank, job.precision.activations)
 
 
 def _pass(sequences: Number, sequence: Number) -> Pass:

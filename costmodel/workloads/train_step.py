@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from costmodel import ops
+from costmodel.compression.formulas import frozen_backward
 from costmodel.job import Job
-from costmodel.memory import end_parameters, local_parameters
+from costmodel.memory import end_bytes, end_parameters, local_bytes, local_parameters
 from costmodel.operators.collective import exposed_time
+from costmodel.operators.launch import host_call_time
 from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
 from costmodel.operators.timing import law_of, operator_time
 from costmodel.parallel import communication, data, pipeline
-from costmodel.program import Operator, Program, summed
+from costmodel.program import Operator, Program, summed, trained
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads.formulas import step as f
-from costmodel.workloads.train_program import micro_batches, replicas
+from costmodel.workloads.train_program import micro_batches, replicas, weight_bytes
 
 Parts = dict[str, Number]
 KINDS = {"matmul": "matrix products", "attention": "attention", "memory_bound": "memory-bound operators"}
@@ -57,6 +59,12 @@ def _stage(job: Job, shard: Program) -> Parts:
     one_reduce = communication.all_reduce_neighbours(payload, layout.tp, job.hardware, job.profile)
     per_layer = pipeline.repeated(f.tensor_all_reduces(layout.recompute), one_reduce)
     parts["tensor-parallel traffic"] = pipeline.repeated(here, per_layer)
+    laws = job.profile.framework
+    per_layer_calls, end_calls = (summed(part, lambda o: o.calls) for part in (shard.layer, shard.first + shard.last))
+    calls = f.host_calls(here, per_layer_calls, ends_here, end_calls, layout.recompute)
+    nothing = constant(0.0, "start", "the host starts a pass while the device still computes the one before")
+    host = host_call_time(calls, nothing, laws.host_time_per_call)
+    parts["host launches"] = f.host_wait(host, ops.total(parts), laws.time_factor)
     return parts
 
 
@@ -67,13 +75,19 @@ def _both_ways(job: Job, operators: tuple[Operator, ...]) -> dict[str, Parts]:
         times = [(o, operator_time(o, job.hardware, job.profile)) for o in operators if o.kind == kind]
         if times:
             forward = {o.name: time for o, time in times}
-            backward = {o.name: f.backward_time(time, law_of(o, job.profile).backward) for o, time in times}
+            backward = {o.name: f.backward_time(time, _backward(job, o)) for o, time in times}
             ways[name] = {"forward": ops.total(forward), "backward": ops.total(backward)}
     return ways
 
 
+def _backward(job: Job, operator: Operator) -> Number:
+    """How many times as long as forward an operator takes backward."""
+    ratio = law_of(operator, job.profile).backward
+    return frozen_backward(ratio) if operator.frozen and operator.kind == "matmul" else ratio
+
+
 def _tensors(shard: Program) -> Number:
-    with_parameters = [o for o in shard.layer if o.kind == "matmul" or o.operation == "norm"]
+    with_parameters = [o for o in shard.layer if (o.kind == "matmul" or o.operation == "norm") and not o.frozen]
     return constant(float(len(with_parameters)), "tensors per layer", "weights of products and norms")
 
 
@@ -81,17 +95,21 @@ def _data_parallel(job: Job, shard: Program, stage_time: Number, times: Number) 
     """Traffic between replicas that compute cannot hide, and the optimizer."""
     layout, precision, hardware, laws = job.parallelism, job.precision, job.hardware, job.profile
     ranks = replicas(job)
-    ends = end_parameters(*(summed(part, lambda o: o.parameters) for part in (shard.first, shard.last)), layout.pp)
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
-    held = local_parameters(here, summed(shard.layer, lambda o: o.parameters), ends)
-    weights = data.gradient_payload(held, precision.weights)
-    gather = data.gather_time(layout.zero, communication.all_gather(weights, ranks, layout.tp, hardware, laws))
+    held = local_parameters(
+        here, trained(shard.layer), end_parameters(trained(shard.first), trained(shard.last), layout.pp)
+    )
+    ends = end_bytes(weight_bytes(job, shard.first), weight_bytes(job, shard.last), layout.pp)
+    weights = local_bytes(here, weight_bytes(job, shard.layer), ends)
+    once = communication.all_gather(weights, ranks, layout.tp, hardware, laws)
+    gather = data.gather_time(layout.zero, layout.pp, once)
     gradients = data.gradient_payload(held, precision.gradients)
     reduce = data.gradient_time(layout.zero, communication.all_reduce(gradients, ranks, layout.tp, hardware, laws))
     update = data.parameters_to_update(held, data.optimizer_shards(layout.zero, ranks))
     return {
         "weight gathering": pipeline.repeated(
-            times, exposed_time(gather, stage_time, laws.framework.hidden_gather_share)
+            data.gather_rounds(layout.pp, times),
+            exposed_time(gather, stage_time, laws.framework.hidden_gather_share),
         ),
         "gradient reduction": exposed_time(reduce, stage_time, laws.framework.hidden_gradient_share),
         "optimizer": optimizer_time(

@@ -29,15 +29,40 @@ def with_host(device: Seconds, host: Seconds) -> Seconds:
     return device + host
 
 
+@formula(r"n_{pre}", source="agrawal-2023")
+def prompts_at_once(chunk: Count, input_tokens: Count, sequences: Count) -> Count:
+    """Prompts in one prefill pass: as many as fill a chunk of tokens, at least one, at most those there are."""
+    return ops.maximum(ops.minimum(ops.floor(chunk / input_tokens), sequences), 1)
+
+
+@formula(r"t_{pro}", source="definition")
+def time_per_prompt(prefill_pass: Seconds, prompts: Count) -> Seconds:
+    """What one prompt takes of a prefill pass of several."""
+    return prefill_pass / prompts
+
+
+@formula(r"t_{first}", source="costmodel-prior")
+def time_to_first_token(alone: Seconds, prompt: Seconds, sequences: Count, output_tokens: Count) -> Seconds:
+    """Time to a request's first token: its prompt, and those of the others that come before it.
+
+    The prompts of the other sequences in flight spread evenly over the tokens of its answer: when the answer is one
+    token, all of them come first, as in a static batch. Never less than its prompt takes when it is `alone` in a pass.
+    """
+    return ops.maximum(alone, prompt * (1 + (sequences - 1) / output_tokens))
+
+
 @formula(r"t_{tok}", source="costmodel-prior")
-def time_per_output_token(decode_step: Seconds, prefill: Seconds, sequences: Count, output_tokens: Count) -> Seconds:
-    """Time per output token when every running sequence's prefill interrupts the decode steps of the others."""
-    return decode_step + prefill * (sequences - 1) / output_tokens
+def time_per_output_token(decode_step: Seconds, prompt: Seconds, sequences: Count, output_tokens: Count) -> Seconds:
+    """Time per output token when every running sequence's prompt interrupts the decode steps of the others."""
+    return decode_step + prompt * (sequences - 1) / output_tokens
 
 
 @formula(r"t_{req}", source="definition")
 def request_latency(first_token: Seconds, per_token: Seconds, output_tokens: Count) -> Seconds:
-    """Time from a request's arrival at the engine to its last token."""
+    """Time from a request's arrival at the engine to its last token.
+
+    With B sequences in flight that is B prompts and output_tokens − 1 decode steps.
+    """
     return first_token + per_token * (output_tokens - 1)
 
 

@@ -30,6 +30,24 @@ def recompute_time(expensive: Seconds, cheap: Seconds, recompute: Count) -> Seco
     return ops.where(recompute >= 2, expensive + cheap, ops.where(recompute >= 1, cheap, 0.0))
 
 
+@formula(r"n_{call}", source="costmodel-prior")
+def host_calls(layers: Count, per_layer: Count, ends_here: Count, ends: Count, recompute: Count) -> Count:
+    """Operators that the host of a stage calls for one micro-batch: each forward, twice backward, again if recomputed.
+
+    Selective recomputation calls so few again that they are left out.
+    """
+    return (layers * per_layer + ends_here * ends) * ops.where(recompute >= 2, 4.0, 3.0)
+
+
+@formula(r"t_{wait}", source="costmodel-prior")
+def host_wait(host: Seconds, device: Seconds, factor: Count) -> Seconds:
+    """Time that a device waits for the host, which calls operators while it computes: what the host takes longer.
+
+    `device` is a time by the laws of single operators, which a real run exceeds by `factor`; so is what is returned.
+    """
+    return ops.maximum(host / factor - device, 0.0)
+
+
 @formula(r"n_{ar}", source="shoeybi-2019")
 def tensor_all_reduces(recompute: Count) -> Count:
     """All-reduces per layer and micro-batch: two forward, two backward, two more when the layer is recomputed."""

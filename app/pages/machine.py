@@ -1,0 +1,150 @@
+"""What this machine can do, how well its laws fit, and where a model's operators stand under its roofline."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from costmodel import profile
+from costmodel.app import calibrating, charts, parts
+from costmodel.catalog import CatalogError
+from costmodel.catalog.models import dense_decoders
+from costmodel.loading import load
+from costmodel.report import machine
+from costmodel.report import roofline as shown
+from costmodel.roofline import Roofline, roofline
+from costmodel.source import ScenarioError
+
+KINDS = ("train", "finetune", "serve", "infer")
+EXAMPLE = "pythia-160m"  # a model that every machine has room for
+
+
+def inputs() -> tuple[str, dict[str, Any]]:
+    """The device and the scenario whose operators are placed on its roofline."""
+    devices, models = machine.measured(), sorted(model.id for model in dense_decoders())
+    with st.grid(3, min_column_width=160):
+        name = st.selectbox("Device", devices, key="hardware", bind="query-params")
+        model = st.selectbox("Model", models, models.index(EXAMPLE), key="model", bind="query-params")
+        kind = st.selectbox("Workload", KINDS, key="workload", bind="query-params")
+    return name, {"model": model, "hardware": name, "devices": 1, "workload": kind}
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def placed(scenario: str, measured: tuple[int, ...]) -> Roofline:
+    """The library's answer."""
+    return roofline(load(json.loads(scenario), allow_files=False))
+
+
+def show_roofline(tree: dict[str, Any]) -> None:
+    """The chart, and under it every operator in figures."""
+    st.subheader("Roofline")
+    try:
+        found = placed(json.dumps(tree), parts.measured_when())
+    except (ScenarioError, CatalogError, profile.ProfileError) as error:
+        st.error(parts.plain(str(error)), icon=":material/error:")
+        return
+    st.markdown(parts.plain(shown.sentence(found)))
+    for warning in found.warnings:
+        st.warning(parts.plain(warning))
+    if not found.fits:
+        st.warning("The job does not fit in the memory of one device; its operators are shown all the same.")
+    charts.roofline(found)
+    st.caption(
+        f"{parts.plain(shown.origin(found))} Operators without products (norms, sums, copies) have no place on the "
+        "chart; above 100 % of the roofline data stay in the cache, or products are faster than the best one measured."
+    )
+    for run, points in shown.runs(found).items():
+        st.markdown(f"**{run.capitalize()}**, forward, each operator once")
+        rows = [dict(zip(shown.HEADINGS, row, strict=True)) for row in shown.cells(points)]
+        st.dataframe(
+            rows, hide_index=True, height="content", alt=f"{len(rows)} operators of {run}: {', '.join(shown.HEADINGS)}."
+        )
+    st.code(
+        parts.command_line({**tree, "workload": {"kind": tree["workload"]}}, "roofline"),
+        language="bash",
+        wrap_lines=True,
+    )
+
+
+def show_facts(name: str) -> None:
+    """What is known of the device."""
+    st.subheader("Facts")
+    st.table([{"fact": fact, "value": value} for fact, value in machine.facts(name)], hide_index=True)
+    st.code(f"costmodel catalog hardware {name}", language="bash", wrap_lines=True)
+
+
+def show_fit(name: str, made: dict[str, Any]) -> None:
+    """How well each law meets the records that it was fitted to."""
+    st.subheader("Fit of its laws")
+    rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
+    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} laws with records, errors and warnings.")
+    st.code(f"costmodel catalog profiles {name}", language="bash", wrap_lines=True)
+
+
+def show_verification(name: str) -> None:
+    """Real workloads beside their predictions, where they were run."""
+    st.subheader("Verification")
+    try:
+        rows = machine.verification(name)
+    except profile.ProfileError as error:
+        st.error(parts.plain(str(error)), icon=":material/error:")
+        return
+    if rows is None:
+        st.markdown("No workloads were run here beside their predictions. On the machine itself this runs some:")
+    else:
+        st.markdown(parts.plain(machine.verdict(rows)))
+        charts.parity(rows)
+        cells = [dict(zip(machine.VERIFIED, row, strict=True)) for row in machine.verified(rows)]
+        st.dataframe(cells, hide_index=True, height="content", alt=f"{len(cells)} cases, measured and predicted.")
+    st.code("costmodel calibrate --verify", language="bash", wrap_lines=True)
+
+
+def offer_calibration() -> None:
+    """Measure this machine from here, where the visitor sits at it."""
+    if not parts.at_home():
+        st.caption(
+            "To measure a machine, run `costmodel calibrate` on it, or `costmodel app` there and open this page."
+        )
+        return
+    mine = calibrating.of_this_session()
+    st.fragment(run_every=2 if mine.running else None)(_calibration)(mine)
+
+
+def _calibration(mine: calibrating.Calibration) -> None:
+    if mine.running:
+        st.status(f"Measuring this machine: {parts.plain(mine.said)}", state="running")
+        st.button("Cancel", on_click=mine.stop)
+        return
+    if mine.news:
+        st.rerun()  # the whole page: it has a new profile to show
+    if mine.failed:
+        st.warning(f"No new profile: {parts.plain(mine.said)}")
+    st.button("Measure this machine (20 seconds)", on_click=mine.start, type="primary")
+    st.caption("Runs `costmodel calibrate --quick`. Close what else computes on it, or the figures will be too low.")
+
+
+st.title("This machine")
+if parts.at_home() and calibrating.of_this_session().finished():
+    st.session_state["hardware"] = profile.LOCAL
+address = parts.arrived("hardware")
+name, tree = inputs()
+parts.refused(address)
+try:
+    made = profile.load(name)
+except profile.ProfileError as error:
+    st.error(parts.plain(str(error)), icon=":material/error:")
+    st.stop()
+st.success(f"**{parts.plain(machine.sentence(made))}**")
+if profile.LOCAL not in profile.names():
+    st.info(f"This machine has not been measured yet. Shown is {parts.plain(name)}.")
+offer_calibration()
+show_roofline(tree)
+left, right = st.columns(2, gap="medium")
+with left:
+    show_facts(name)
+with right:
+    show_fit(name, made)
+if profile.machine(name):
+    show_verification(name)

@@ -1,0 +1,277 @@
+"""Model size and tokens of least cost for a loss and a served volume, or of least loss for a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from costmodel.catalog.formats import number_format
+from costmodel.loading import Override, load
+from costmodel.plan.formulas import cost_at_quantile, joined_spread, lifetime_cost, serving_cost, tokens_per_parameter
+from costmodel.plan.money import PlanError, sizes
+from costmodel.plan.quality import MOST_PER_PARAMETER, Quality, Served
+from costmodel.plan.search import Search
+from costmodel.quality import scaling, steps
+from costmodel.quality.evidence import Expected, NoEvidence, positive
+from costmodel.scenario import Scenario
+from costmodel.source import clash
+from costmodel.units import UNITS
+from costmodel.workloads.formulas.step import tokens_per_step
+
+TABLE = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0)  # sizes shown, as multiples of the best
+HARDLY_WORSE = 0.05, 0.01  # share of the cost, nats
+NEAR = 0.1  # ln N within which a size stands for the law's balance
+MOST = 1e18  # tokens served or new, and USD, that are taken as meant
+# How weights are rounded to a format of the section precision, and how many share a scale; 8 bits lose little.
+ROUNDING = {"int4": ("calibrated", 128.0)}
+WHOLE = ("fp32", "tf32", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One size: parameters and tokens, loss as served [nats per token], costs [USD], time of training [s], shape."""
+
+    shape: Mapping[str, Any] = field(repr=False)
+    parameters: float
+    tokens: float
+    loss: float
+    training_usd: float
+    serving_usd: float
+    total_usd: float
+    training_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SizePlan:
+    """The answer: `best` is None when no size fits the devices or the budget, and `reason` says what lacks.
+
+    `rows` are sizes around the best; `compute_optimal` is the balance that the law asks for, on the same curve, and
+    `stated` the scenario's own size (None where they do not fit). `ranges` maps parameters, tokens, loss and total_usd
+    to their 80 % range; `flat` is the range of sizes within 5 % of the least cost, or 0.01 nats of the least loss;
+    `rivals` is what other laws choose. `batch` is what the scenario's batch costs in loss, or why nothing is known.
+    """
+
+    law: scaling.Law
+    family: str
+    serve_tokens: float
+    loss: float | None
+    budget: float | None
+    unique_tokens: float | None
+    served: Served | None
+    best: Candidate | None = None
+    reason: str = ""
+    compute_optimal: Candidate | None = None
+    stated: Candidate | None = None
+    rows: tuple[Candidate, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    flat: tuple[float, float] | None = None
+    rivals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    batch_tokens: float | None = None
+    batch: Expected | str = ""
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        from costmodel.report.plan import sentence
+
+        return f"<SizePlan: {sentence(self)}>"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON-ready data (schema costmodel/plan-size/1)."""
+        from costmodel.report.plan import as_dict
+
+        return as_dict(self)
+
+
+def size(
+    scenario: Scenario | Mapping[str, Any] | str,
+    serve_tokens: float = 0.0,
+    *,
+    loss: float | None = None,
+    budget: float | None = None,
+    law: str | None = None,
+    unique_tokens: float | None = None,
+    overrides: Sequence[Override] = (),
+    serve: Sequence[Override] = (),
+) -> SizePlan:
+    """Parameters and tokens of the least cost of training plus serving for a loss, or of the least loss for a budget.
+
+    `scenario` trains a model {family, parameters}; its size and tokens are what is chosen. `serve_tokens` are prompt
+    and answer tokens over the model's life; `serve` changes the serving scenario, which otherwise has the hardware,
+    devices and prices of training. `loss` is in nats per token, as served, for the law's own data; `budget` in USD.
+    Raises ScenarioError, CatalogError, PlanError, and NoEvidence past the bounds of the law.
+    """
+    if (loss is None) == (budget is None):
+        raise PlanError("a plan of size needs either a loss or a budget; write --loss 2.1 or --budget '5 M USD'")
+    said = {"loss": loss, "budget": budget, "unique tokens": unique_tokens, "serve tokens": serve_tokens or None}
+    for what, value in said.items():
+        if value is not None:
+            _amount(value, what)
+    used = scaling.law(law or ("data-constrained" if unique_tokens else scaling.DEFAULT))
+    if unique_tokens is not None and used.name != "data-constrained":
+        raise NoEvidence(f"{used.name} knows no repeated data; use the law 'data-constrained'")
+    if loss is not None and loss <= used.irreducible:
+        raise NoEvidence(f"no model reaches {loss:g} nats by {used.name}: its irreducible loss is {used.irreducible:g}")
+    low, high = used.parameters
+    grid = sizes(load(scenario, overrides), (low / scaling.BEYOND, high * scaling.BEYOND), serve_tokens, serve)
+    served = _served(grid.serving) if grid.serving else None
+    blank = SizePlan(used, grid.family, serve_tokens, loss, budget, unique_tokens, served)
+    serving = np.asarray(serving_cost(grid.per_token, serve_tokens))
+    with np.errstate(all="ignore"):  # sizes that never reach the loss, or do not fit, are NaN
+        return _answer(Search(grid, Quality(used, unique_tokens, served), serving, grid.surface(), loss, budget), blank)
+
+
+def _amount(value: float, what: str) -> None:
+    try:
+        positive(value, what)
+    except ValueError as error:
+        raise PlanError(str(error)) from None
+    if not 0.1 <= value <= MOST:
+        raise PlanError(f"{what} must lie between 0.1 and {MOST:g}, not {value:g}")
+
+
+def _served(serving: Scenario) -> Served | None:
+    """The bits in which weights are served, None for 16 or more. Raises NoEvidence where no loss is published."""
+    precision, steps_of = serving.precision, serving.compression
+    if steps_of:
+        from costmodel.compression.effects import group_of, quantised
+        from costmodel.compression.making import recipe_of
+        from costmodel.compression.schema import Quantise
+
+        step = steps_of[0]
+        if len(steps_of) > 1 or not isinstance(step, Quantise) or step.weights is None:
+            raise clash("compression", "a plan of size counts the loss of quantised weights alone; write int4 or fp8")
+        bytes_per_weight, _ = quantised(step, 4096.0)
+        return _low_bits(
+            step.weights, recipe_of(step), bytes_per_weight / UNITS["bit"][0], group_of(step), step.activations
+        )
+    form = precision.weights or precision.compute or "bf16"
+    if form in WHOLE:
+        return None
+    method, group = ROUNDING.get(form, ("rtn", None))
+    return _low_bits(form, method, number_format(form).bytes / UNITS["bit"][0], group, precision.compute)
+
+
+def _low_bits(form: str, method: str, bits: float, group: float | None, computed: str | None) -> Served:
+    if (computed and "4" in computed) or form in ("nvfp4", "mxfp4"):
+        raise NoEvidence(
+            f"no evidence in nats on serving in {computed or form}; "
+            "write --serve-set compression=int4 for 4-bit weights alone, or --serve-set precision=fp8"
+        )
+    return Served(method, bits, group)
+
+
+def _answer(search: Search, blank: SizePlan) -> SizePlan:
+    """The plan: the curve of all sizes, each priced at its own tokens, and what is asked of it."""
+    grid, quality = search.grid, search.quality
+    known, n = quality.law.constants, grid.parameters
+    if search.choose(known)[0][0] < 0:
+        return replace(blank, reason=search.obstacle())
+    tokens = np.ceil(search.tokens(known))
+    good = np.flatnonzero(quality.seen(n, tokens) & np.isfinite(search.serving))
+    training, time = grid.trained(good, tokens[good])
+    total, losses = np.asarray(lifetime_cost(training, search.serving)), quality.loss(known, n, tokens)
+    least = np.where(np.isfinite(total), total if search.loss is not None else losses, np.inf)
+    best = int(np.argmin(least))
+
+    def candidate(i: int) -> Candidate:
+        figures = (float(x[i]) for x in (n, tokens, losses, training, search.serving, total, time))
+        return Candidate(grid.shapes[i], *figures)
+
+    def nearest(off: np.ndarray) -> int:
+        return int(np.argmin(np.where(np.isfinite(least), np.abs(np.log(off)), np.inf)))
+
+    shape = {name: value for name, value in known.items() if name != "irreducible"}
+    off_balance = n / scaling.balanced_parameters(tokens, **shape)
+    balanced = nearest(off_balance)
+    reached = abs(np.log(off_balance[balanced])) < NEAR
+    own = int(np.argmin(np.abs(np.log(n / grid.stated))))
+    shown = {best, *([balanced] if reached else []), *(nearest(n / (n[best] * times)) for times in TABLE)}
+    shown |= {own} if np.isfinite(least[own]) else set()
+    limit = least[best] * (1 + HARDLY_WORSE[0]) if search.loss is not None else least[best] + HARDLY_WORSE[1]
+    plan = replace(
+        blank,
+        best=candidate(best),
+        compute_optimal=candidate(balanced) if reached else None,
+        stated=candidate(own) if np.isfinite(least[own]) else None,
+        rows=tuple(candidate(i) for i in sorted(shown)),
+        flat=(float(n[least <= limit].min()), float(n[least <= limit].max())),
+        rivals={} if quality.unique else search.rivals(float(n[balanced]), float(tokens[balanced])),
+    )
+    return _finished(plan, search, best, total)
+
+
+def _finished(plan: SizePlan, search: Search, place: int, total: np.ndarray) -> SizePlan:
+    """The plan with its ranges, its batch and its warnings."""
+    from costmodel.api import estimate
+
+    best, grid = plan.best, search.grid
+    assert best is not None
+    trained = estimate(grid.at(grid.training, place, best.tokens))
+    money = [(best.training_usd, trained.totals["cost_usd"], trained.ranges.get("cost_usd"))]
+    if grid.serving is not None:
+        answered, name = estimate(grid.at(grid.serving, place)), "cost_per_million_output_tokens_usd"
+        money.append((best.serving_usd, answered.outcome.performance[name], answered.ranges.get(name)))
+    work = trained.outcome.job.workload
+    batch_tokens = float(tokens_per_step(work.global_batch, work.sequence))
+    try:
+        batch: Expected | str = steps.loss_at_batch(best.tokens, batch_tokens)
+    except NoEvidence as error:
+        batch = str(error)
+    warnings = [*_warnings(plan, search, total), *(w for w in trained.warnings)]
+    ranges = _ranges(plan, best, search.spread(), money)
+    return replace(plan, ranges=ranges, batch_tokens=batch_tokens, batch=batch, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _ranges(
+    plan: SizePlan,
+    best: Candidate,
+    factors: Mapping[str, tuple[float, float]],
+    money: Sequence[tuple[float, float, dict[str, float] | None]],
+) -> dict[str, tuple[float, float]]:
+    """80 % ranges: of size and tokens by the law; of the cost by the estimates and, for a loss, by the law too."""
+    found = {
+        name: (getattr(best, name) * factors[name][0], getattr(best, name) * factors[name][1])
+        for name in ("parameters", "tokens")
+        if name in factors
+    }
+    if plan.budget is not None:
+        expected = scaling.loss(best.parameters, best.tokens, plan.law.name, plan.unique_tokens)
+        found["loss"] = (best.loss + expected.low - expected.value, best.loss + expected.high - expected.value)
+    if all(spread for _, _, spread in money):
+        low, high = (
+            sum(float(cost_at_quantile(cost, (spread or {})[p], value)) for cost, value, spread in money)
+            for p in ("p10", "p90")
+        )
+        less, more = factors.get("total_usd", (1.0, 1.0))
+        found["total_usd"] = (
+            best.total_usd / float(joined_spread(max(1.0, best.total_usd / low), max(1.0, 1 / less))),
+            best.total_usd * float(joined_spread(max(1.0, high / best.total_usd), max(1.0, more))),
+        )
+    return found
+
+
+def _warnings(plan: SizePlan, search: Search, total: np.ndarray) -> list[str]:
+    best, n = plan.best, search.grid.parameters
+    assert best is not None
+    found = []
+    place, tokens, _ = (x[0] for x in search.choose(plan.law.constants, clipped=False))
+    ratio = float(tokens_per_parameter(tokens, n[place]))
+    if ratio > MOST_PER_PARAMETER:
+        found.append(
+            f"clipped: the optimum would be {n[place]:.3g} parameters at {ratio:,.0f} tokens each, and published runs "
+            f"have tested the laws up to {MOST_PER_PARAMETER:g}"
+        )
+    if best.parameters == n[np.isfinite(total)].max() and best.parameters < n.max():
+        found.append("no larger size fits the devices or the evidence; a larger one may be better")
+    if not search.spread():
+        known = (
+            "too few draws of its constants have a plan"
+            if plan.law.name == scaling.DEFAULT
+            else "its spread is not known"
+        )
+        found.append(f"no range of size and tokens by {plan.law.name}: {known}")
+    found += scaling.loss(best.parameters, best.tokens, plan.law.name, plan.unique_tokens).warnings
+    return found

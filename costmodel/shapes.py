@@ -1,0 +1,91 @@
+"""How a user can say which model: by name, by its shape, or by a family and a size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, StrictBool, Tag
+
+from costmodel.fields import Base, Figure, Heads, Length, Text, Width, either
+
+
+class ModelShape(Base):
+    """The shape of a dense decoder."""
+
+    name: Text | None = Field(default=None, description="What to call the model in the answer.")
+    layers: Annotated[int, Figure("32", "1", "10000", whole=True)] = Field(description="Transformer layers.")
+    hidden: Annotated[int, Figure("4096", "1", "1e6", whole=True)] = Field(description="Width of the residual stream.")
+    heads: Heads = Field(description="Query heads.")
+    kv_heads: Heads = Field(
+        default_factory=lambda data: data["heads"],
+        description="Key-value heads; must divide heads. As heads if unsaid.",
+    )
+    head_dim: Annotated[int, Figure("128", "1", "1e5", whole=True)] = Field(
+        default_factory=lambda data: max(1, data["hidden"] // data["heads"]),
+        description="Features per head; hidden / heads if unsaid.",
+    )
+    ffn: Width = Field(description="Inner width of the MLP.")
+    vocab: Annotated[int, Figure("128256", "1", "1e8", whole=True)] = Field(
+        description="Rows of the embedding table, padding included."
+    )
+    gated: StrictBool = Field(default=True, description="The MLP has a gate beside its up-projection (SwiGLU, GeGLU).")
+    tied: StrictBool = Field(default=False, description="The output head shares the embedding table.")
+    max_sequence: Length = Field(default=8192, description="Longest sequence in tokens.")
+    attention_bias: StrictBool = Field(default=False, description="Bias on the query, key and value projections.")
+    output_bias: StrictBool = Field(
+        default_factory=lambda data: data["attention_bias"],
+        description="Bias on the attention's output projection; as attention_bias if unsaid.",
+    )
+    mlp_bias: StrictBool = Field(default=False, description="Bias on the MLP's projections.")
+    norm: Literal["rms", "layernorm"] = Field(default="rms", description="Kind of normalisation.")
+    layer_norms: Annotated[int, Figure("2", "1", "4", whole=True)] = Field(
+        default=2, description="Norms per layer; 1 where attention and MLP share one."
+    )
+    position: Literal["rope", "learned", "alibi", "none"] = Field(default="rope", description="How positions enter.")
+    qk_norm: Literal["none", "head", "all"] = Field(
+        default="none",
+        description="Norms on queries and keys: none, one vector that all heads share, or one over all heads.",
+    )
+    parallel_block: StrictBool = Field(
+        default=False, description="Attention and MLP read the same input, side by side."
+    )
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        if self.heads % self.kv_heads:
+            yield (
+                "kv_heads",
+                f"kv_heads = {self.kv_heads} does not divide heads = {self.heads}; write a divisor of heads",
+            )
+        if "head_dim" not in self.model_fields_set and self.hidden % self.heads:
+            yield (
+                "heads",
+                f"heads = {self.heads} does not divide hidden = {self.hidden}; write a divisor, or state head_dim",
+            )
+
+
+class ModelFamily(Base):
+    """A member of a family, by its size: the family's rule gives the shape nearest to it."""
+
+    family: Literal["llama", "gpt"] = Field(description="The family whose rule gives the shape.", examples=["llama"])
+    parameters: Annotated[float, Figure("13 B", "1 M", "100 T")] = Field(description="Parameters, all counted.")
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        from costmodel.architectures.family import shape
+
+        try:
+            shape(self.family, self.parameters)
+        except ValueError as error:
+            yield "parameters", str(error)
+
+
+Model: TypeAlias = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[ModelShape, Tag("shape")] | Annotated[ModelFamily, Tag("member")],
+    either(
+        "shape",
+        "needs a catalog id such as llama-3.1-8b, the path of a config.json, a mapping of the shape, "
+        "or {family: llama, parameters: 13 B}",
+        family="member",
+        parameters="member",
+    ),
+]
