@@ -52,9 +52,9 @@ class Calibration:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         """Keep the last line of what the process says. Where nobody listens any more it ends by itself."""
-        for line in process.stderr or ():
-            self.said = line.strip() or self.said
-        process.wait()
+        with process:
+            for line in process.stderr or ():
+                self.said = line.strip() or self.said
 
     def stop(self) -> None:
         """End the process with all that it started."""

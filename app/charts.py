@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from costmodel.app.parts import PART, WHOLE
 from costmodel.report import roofline as shown
-from costmodel.report.quantities import number, show
+from costmodel.report.quantities import interval, number, show
 from costmodel.roofline import Roofline
 
+if TYPE_CHECKING:
+    from costmodel.plan.sizing import Candidate, SizePlan
+
 CEILING = "#7F7F7F"
-RUNS = (("circle", PART), ("diamond-open", WHOLE))  # told apart by more than colour
+RUNS = (("circle", PART, "bottom left"), ("diamond-open", WHOLE, "top left"))  # told apart by more than colour
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0}
 
 
@@ -28,14 +31,14 @@ def roofline(found: Roofline) -> None:
             y=y,
             mode="lines+text",
             text=[name, ""],
-            textposition="top right" if y[0] == y[1] else "bottom right",
+            textposition="bottom right",
             line={"color": CEILING, "width": 1.5, "dash": "solid" if found.measured else "dash"},
             textfont={"color": CEILING, "size": 11},
             hoverinfo="skip",
             showlegend=False,
         )
     said = []
-    for (run, points), (symbol, colour) in zip(shown.runs(found).items(), RUNS, strict=False):
+    for (run, points), (symbol, colour, side) in zip(shown.runs(found).items(), RUNS, strict=False):
         drawn = [p for p in points if p.flops]
         labels = shown.labels(drawn)
         figure.add_scatter(
@@ -44,7 +47,7 @@ def roofline(found: Roofline) -> None:
             mode="markers+text",
             name=run,
             text=[labels.get(p.operator, "") for p in drawn],
-            textposition="bottom left",
+            textposition=side,
             marker={"symbol": symbol, "color": colour, "size": 11, "line": {"width": 2, "color": colour}},
             hovertext=[p.operator for p in drawn],
             hovertemplate="%{hovertext}<br>%{x:.3~s} FLOP/B, %{y:.3~s}FLOP/s<extra></extra>",
@@ -53,7 +56,7 @@ def roofline(found: Roofline) -> None:
         said.append(f"{run}: {', '.join(places)}")
     figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
     figure.update_xaxes(type="log", title="arithmetic intensity [FLOP/B]", tickformat="~s", fixedrange=True)
-    figure.update_yaxes(type="log", title="attained [FLOP/s]", tickformat="~s", fixedrange=True)
+    figure.update_yaxes(type="log", title="attained [FLOP/s]", tickformat="~s", dtick="D2", fixedrange=True)
     _show(figure, f"Roofline of {found.hardware}. {'; '.join(said)}. {shown.origin(found)}")
 
 
@@ -116,6 +119,205 @@ def errors(judged: dict[str, dict[str, Any]]) -> None:
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
     said = (f"{name} {row['median']:.0%}, {row['p90']:.0%}" for name, row in judged.items())
     _show(figure, f"Median error and bound of nine tenths of the errors by law: {'; '.join(said)}.")
+
+
+# Colours of Okabe and Ito's palette, and patterns for those who see no colours.
+FILLS = (("#0072B2", ""), ("#E69F00", "/"), ("#009E73", "."), ("#CC79A7", "x"), ("#56B4E9", "\\"), ("#D55E00", "-"))
+FEW = 2  # round numbers along an axis
+# Of a plan of size: mark and symbol of each size that has a name.
+NAMED = {"best": "star", "compute_optimal": "diamond", "stated": "square-open"}
+
+
+def sizes(plan: SizePlan) -> None:
+    """Training and serving cost of sizes around the best, one on the other, with the sizes that have a name."""
+    figure = go.Figure()
+    for name, values, colour in (
+        ("training", [row.training_usd for row in plan.curve], PART),
+        ("serving", [row.serving_usd for row in plan.curve], WHOLE),
+    ):
+        figure.add_scatter(
+            x=[row.parameters for row in plan.curve],
+            y=values,
+            name=name,
+            stackgroup="cost",
+            mode="lines",
+            line={"color": colour, "width": 1},
+            hoverinfo="skip",
+        )
+    _named(figure, plan, "total_usd")
+    figure.update_yaxes(title="cost [USD]", exponentformat="B", rangemode="tozero")
+    said = (
+        f"{show(row.parameters, '1')} parameters: training {show(row.training_usd, 'USD')}, "
+        f"serving {show(row.serving_usd, 'USD')}"
+        for row in plan.rows
+    )
+    _against_parameters(figure, plan, f"Cost of training and serving by size. {'; '.join(said)}.")
+
+
+def losses(plan: SizePlan) -> None:
+    """Loss that the budget reaches with sizes around the best."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[row.parameters for row in plan.curve],
+        y=[row.loss for row in plan.curve],
+        mode="lines",
+        line={"color": PART},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    _named(figure, plan, "loss")
+    figure.update_yaxes(title="loss [nats per token]")
+    said = (f"{show(row.parameters, '1')} parameters: {row.loss:.4f}" for row in plan.rows)
+    _against_parameters(figure, plan, f"Loss by size, for the budget. {'; '.join(said)}.")
+
+
+def _named(figure: go.Figure, plan: SizePlan, height: str) -> None:
+    """What to read at each size, and the sizes that have a name with a symbol of their own."""
+    figure.add_scatter(
+        x=[row.parameters for row in plan.curve],
+        y=[getattr(row, height) for row in plan.curve],
+        mode="markers",
+        marker={"color": CEILING, "size": 3},
+        customdata=[_hover(row) for row in plan.curve],
+        hovertemplate="%{customdata}<extra></extra>",
+        showlegend=False,
+    )
+    for name, symbol in reversed(NAMED.items()):
+        row = getattr(plan, name)
+        if row is not None:
+            figure.add_scatter(
+                x=[row.parameters],
+                y=[getattr(row, height)],
+                mode="markers",
+                name=f"{name.replace('_', '-')} {show(row.parameters, '1')}",
+                marker={"symbol": symbol, "size": 14, "color": CEILING, "line": {"width": 2}},
+                hoverinfo="skip",
+            )
+
+
+def _hover(row: Candidate) -> str:
+    size, tokens, cost = show(row.parameters, "1"), show(row.tokens, "1"), show(row.total_usd, "USD")
+    return f"{size} parameters on {tokens} tokens<br>loss {row.loss:.4f}, {cost}"
+
+
+def _against_parameters(figure: go.Figure, plan: SizePlan, alt: str) -> None:
+    """Parameters along the bottom, and behind the curves the sizes that are hardly worse."""
+    if plan.flat is not None:
+        figure.add_vrect(*plan.flat, fillcolor=CEILING, opacity=0.25, line_width=0, layer="below")
+    figure.update_layout(height=380, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
+    figure.update_xaxes(title="parameters", **_logarithmic([row.parameters for row in plan.curve]))
+    figure.update_yaxes(fixedrange=True)
+    _show(figure, alt)
+
+
+def moved(plans: Mapping[float, SizePlan | str], asked: float) -> None:
+    """The best and the compute-optimal size over the tokens served, with the range of the best."""
+    found = {n: plan for n, plan in plans.items() if not isinstance(plan, str) and plan.best is not None}
+    served, best = list(found), {n: plan.best.parameters for n, plan in found.items() if plan.best}
+    ranges = {n: plan.ranges["parameters"] for n, plan in found.items() if "parameters" in plan.ranges}
+    figure = go.Figure()
+    for number_of, name, filled in ((0, "low", None), (1, "80 % range", "tonexty")):
+        figure.add_scatter(
+            x=list(ranges),
+            y=[ends[number_of] for ends in ranges.values()],
+            mode="lines",
+            line={"width": 0},
+            fill=filled,
+            fillcolor="rgba(0, 114, 178, 0.25)",
+            name=name,
+            hoverinfo="skip",
+            showlegend=filled is not None,
+        )
+    balanced = {n: plan.compute_optimal.parameters for n, plan in found.items() if plan.compute_optimal}
+    figure.add_scatter(
+        x=list(balanced),
+        y=list(balanced.values()),
+        mode="lines",
+        name="compute-optimal",
+        line={"color": WHOLE, "dash": "dash"},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=served,
+        y=list(best.values()),
+        mode="lines+markers",
+        name="best",
+        line={"color": PART},
+        marker={"size": 8},
+        customdata=[_hover(plan.best) for plan in found.values() if plan.best],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    if asked:
+        figure.add_vline(asked, line={"color": CEILING, "dash": "dot"})
+    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
+    heights = [*best.values(), *balanced.values(), *(end for ends in ranges.values() for end in ends)]
+    figure.update_xaxes(title="tokens served", type="log", dtick=1, exponentformat="B", fixedrange=True)
+    figure.update_yaxes(title="parameters", **_logarithmic(heights))
+    said = (f"{show(n, '1')} served: {show(size, '1')}" for n, size in best.items())
+    _show(figure, f"Best size by tokens served. {'; '.join(said)}.")
+
+
+def _logarithmic(values: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis of counts, with round numbers in words."""
+    for digits in ((1, 2, 5), range(1, 10)):
+        ticks = (float(f"{digit}e{power}") for power in range(5, 18) for digit in digits)
+        shown = [tick for tick in ticks if min(values) <= tick <= max(values)]
+        if len(shown) > FEW:
+            break
+    return {"type": "log", "tickvals": shown, "ticktext": [show(tick, "1") for tick in shown], "fixedrange": True}
+
+
+def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: str) -> None:
+    """A figure of several alternatives as points, each with its 80 % range."""
+    names = {name: f"{name} <b>{show(value, unit)}</b>" for name, (value, _, _) in figures.items()}
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[x for _, low, high in figures.values() for x in (low, high, None)],
+        y=[y for name in names.values() for y in (name, name, None)],
+        mode="lines+markers",
+        line={"color": WHOLE, "width": 4},
+        marker={"symbol": "line-ns", "line": {"color": WHOLE, "width": 2}},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=[value for value, _, _ in figures.values()],
+        y=list(names.values()),
+        mode="markers",
+        marker={"color": PART, "size": 11},
+        hoverinfo="skip",
+    )
+    figure.update_layout(height=60 + 34 * len(names), margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
+    figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=_ink())
+    said = (f"{name} {show(v, unit)} ({interval(low, high, unit)})" for name, (v, low, high) in figures.items())
+    _show(figure, f"{what.capitalize()}, with 80 % ranges: {'; '.join(said)}.")
+
+
+def stacks(parts: Mapping[str, Mapping[str, float]], unit: str, what: str, limit: float) -> None:
+    """The parts of several totals end to end, a bar each, against a limit."""
+    figure = go.Figure()
+    kinds = dict.fromkeys(kind for own in parts.values() for kind, value in own.items() if value)
+    for kind, (colour, pattern) in zip(kinds, FILLS, strict=False):
+        figure.add_bar(
+            x=[own.get(kind, 0.0) for own in parts.values()],
+            y=list(parts),
+            orientation="h",
+            name=kind,
+            marker={"color": colour, "pattern": {"shape": pattern}},
+            hovertemplate=f"{kind} %{{x:.3~s}}{unit}<extra></extra>",
+        )
+    figure.add_vline(limit, line={"color": CEILING, "width": 2, "dash": "dot"})
+    figure.update_layout(
+        barmode="stack", height=100 + 40 * len(parts), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND
+    )
+    figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", fixedrange=True)
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=_ink())
+    said = (f"{name}: {', '.join(f'{k} {show(v, unit)}' for k, v in own.items() if v)}" for name, own in parts.items())
+    _show(figure, f"{what.capitalize()}, of {show(limit, unit)}. {'; '.join(said)}.")
+
+
+def _ink() -> Any:
+    return st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
 
 
 def _show(figure: go.Figure, alt: str) -> None:

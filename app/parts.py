@@ -60,8 +60,9 @@ def arrived(widget: str) -> dict[str, str]:
 def refused(address: Mapping[str, str]) -> None:
     """Say what of the address the inputs could not take."""
     for name, value in address.items():
-        used = str(st.session_state.get(name, value))
-        if used != value:
+        chosen = st.session_state.get(name, value)
+        used = ", ".join(chosen) if isinstance(chosen, list) else str(chosen)
+        if value not in (used, *(chosen if isinstance(chosen, list) else ())):
             asked = f"{name} = {value[:LONGEST_NUMBER]}"
             said = f"The address says {asked}, which is not possible here; used: {used or AUTOMATIC}."
             st.warning(plain(said))
@@ -113,15 +114,20 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+.!|~$:<>-])", r"\\\1", text)
 
 
-def command_line(tree: Mapping[str, Any], command: str = "estimate") -> str:
-    """The same scenario as a command."""
+def command_line(tree: Mapping[str, Any], command: str = "estimate", *more: str) -> str:
+    """The same scenario as a command, with `more` after it."""
     work = tree["workload"]
     flags = {name: tree[name] for name in ("model", "hardware", "devices")} | {"workload": work["kind"]}
     changes = {f"workload.{name}": value for name, value in work.items() if name != "kind"}
     changes |= {name: value for name, value in tree.items() if name not in flags}
-    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    words += [word for name, value in changes.items() for word in ("--set", f"{name}={value}")]
-    return shlex.join(["costmodel", command, *words])
+    words = [word for name, value in flags.items() for word in (f"--{name}", _argument(value))]
+    words += [word for name, value in changes.items() for word in ("--set", f"{name}={_argument(value)}")]
+    return shlex.join(["costmodel", *command.split(), *words, *more])
+
+
+def _argument(value: Any) -> str:
+    """A value as it is typed: text as it is, all else as JSON, which is YAML on one line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:

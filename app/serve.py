@@ -1,7 +1,7 @@
 """Streamlit, told before the first visitor comes that main.py alone says which pages there are.
 
-Left to itself it takes a folder called pages/ for a menu of its own until main.py has run once, so that a link to another
-page than the first would open outside the app's menu and layout.
+Left to itself it takes a folder called pages/ for a menu of its own until main.py has run once: a link to another page
+than the first would then open without the app's own menu and layout.
 """
 
 from streamlit.runtime.pages_manager import PagesManager

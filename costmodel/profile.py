@@ -60,6 +60,18 @@ def machine(name: str) -> dict[str, Any] | None:
     return made if isinstance(made.get("hardware"), dict) else None
 
 
+def machines() -> list[str]:
+    """The profiles of machines measured as a whole, this machine's first; a broken one says so when it is loaded."""
+    found = []
+    for name in names():
+        try:
+            measured = machine(name) is not None
+        except ProfileError:
+            measured = True
+        found += [name] * measured
+    return sorted(found, key=lambda name: (name != LOCAL, name))
+
+
 def load(name: str) -> dict[str, Any]:
     """The profile called `name`, or in the file of that path when it ends with ".json".
 

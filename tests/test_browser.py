@@ -37,9 +37,11 @@ def until(found, what):
 
 
 @contextmanager
-def started(*command):
+def started(*command, **environment):
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=quiet, stderr=quiet, start_new_session=True, env=os.environ | environment
+    )
     try:
         yield process
     finally:
@@ -85,11 +87,12 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def app():
+def app(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with started(sys.executable, "-m", "costmodel", "app", "--headless", f"--port={port}"):
+    profiles = {"COSTMODEL_PROFILES": str(tmp_path_factory.mktemp("profiles"))}
+    with started(sys.executable, "-m", "costmodel", "app", "--headless", f"--port={port}", **profiles):
         until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"), "the app")
         yield f"http://127.0.0.1:{port}/"
 
@@ -108,6 +111,36 @@ def page(tmp_path):
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
         with connect(address, max_size=None) as connection:
             yield Page(connection)
+
+
+@pytest.mark.parametrize(("path", "title"), [("machine", "This machine"), ("evidence", "Evidence")])
+@pytest.mark.parametrize("width", [400, 1440])
+def test_a_link_to_a_page_opens_in_the_app_and_nothing_is_cut_off(app, page, path, title, width):
+    # First in this file: before its first page was visited, Streamlit itself does not know of the app's menu.
+    page.open(f"{app}{path}", width)
+    until(page.complete, "the finished page")
+    assert page.value("document.querySelector('h1').innerText") == title
+    if width > 1000:
+        assert page.value("document.querySelector('[data-testid=stTopNavLinkContainer]') !== null")
+    beyond = "e => e.getBoundingClientRect().right > window.innerWidth + 1"
+    boxes = "input, pre, .js-plotly-plot, [data-testid=stTable], [data-testid=stDataFrame]"
+    assert page.value(f"[...document.querySelectorAll('{boxes}')].filter({beyond}).length") == 0
+    main = "document.querySelector('[data-testid=stMain]')"
+    assert page.value(f"{main}.scrollWidth - {main}.clientWidth") == 0
+
+
+def test_a_calibration_is_followed_and_cancelled(app, page):
+    def press(label):
+        button = f"[...document.querySelectorAll('button')].find(b => b.innerText.startsWith('{label}'))"
+        until(lambda: page.value(f"!!{button}"), label)
+        page.value(f"{button}.click()")
+
+    page.open(f"{app}machine?model=pythia-70m", 1440)
+    press("Measure this machine")
+    until(lambda: "s left" in page.text(), "progress")
+    press("Cancel")
+    until(lambda: "No new profile: cancelled" in page.text(), "the end")
+    assert page.value("location.search") == "?model=pythia-70m"
 
 
 def test_a_scenario_in_the_address_is_answered_and_a_change_returns_to_the_address(app, page):

@@ -380,6 +380,7 @@ def test_inner_values_can_be_set_and_swept():
         ([{"method": "distil", "student": "llama-3.1-8b"}], "compression.0.tokens", "is missing"),
         ([{"method": "distil", "student": {"layers": 2}, "tokens": 1}], "compression.0.student.hidden", "is missing"),
         ([*CHAIN[3:], *CHAIN[:1]], "compression.1", "write distil first"),
+        ([CHAIN[1]] * 100_000, "compression", "write at most 5"),
         ([CHAIN[1], CHAIN[1]], "compression.1", "write it in one of them"),
     ],
 )

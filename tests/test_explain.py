@@ -8,7 +8,7 @@ from costmodel.report.explain import UnknownOutput, lines, working
 from costmodel.resolve import resolve
 from costmodel.trace import Node
 
-SCENARIOS = ["examples/llama-3.1-8b.yaml", "examples/llama-3.1-70b-serve.yaml"]
+SCENARIOS = ["examples/llama-3.1-8b.yaml", "examples/llama-3.1-70b-serve.yaml", "examples/llama-3.1-70b-int4.yaml"]
 
 
 def walk(node):

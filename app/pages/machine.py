@@ -25,10 +25,10 @@ def inputs() -> tuple[str, dict[str, Any]]:
     """The device and the scenario whose operators are placed on its roofline."""
     devices, models = machine.measured(), sorted(model.id for model in dense_decoders())
     with st.grid(3, min_column_width=160):
-        name = st.selectbox("Device", devices, key="hardware", bind="query-params")
+        name = st.selectbox("Device", devices, key="device", bind="query-params")
         model = st.selectbox("Model", models, models.index(EXAMPLE), key="model", bind="query-params")
         kind = st.selectbox("Workload", KINDS, key="workload", bind="query-params")
-    return name, {"model": model, "hardware": name, "devices": 1, "workload": kind}
+    return name, {"model": model, "hardware": name, "devices": 1, "workload": {"kind": kind}}
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -61,11 +61,7 @@ def show_roofline(tree: dict[str, Any]) -> None:
         st.dataframe(
             rows, hide_index=True, height="content", alt=f"{len(rows)} operators of {run}: {', '.join(shown.HEADINGS)}."
         )
-    st.code(
-        parts.command_line({**tree, "workload": {"kind": tree["workload"]}}, "roofline"),
-        language="bash",
-        wrap_lines=True,
-    )
+    st.code(parts.command_line(tree, "roofline"), language="bash", wrap_lines=True)
 
 
 def show_facts(name: str) -> None:
@@ -115,26 +111,34 @@ def offer_calibration() -> None:
 def _calibration(mine: calibrating.Calibration) -> None:
     if mine.running:
         st.status(f"Measuring this machine: {parts.plain(mine.said)}", state="running")
-        st.button("Cancel", on_click=mine.stop)
+        if st.button("Cancel"):
+            mine.stop()
+            st.rerun()
         return
     if mine.news:
         st.rerun()  # the whole page: it has a new profile to show
     if mine.failed:
         st.warning(f"No new profile: {parts.plain(mine.said)}")
-    st.button("Measure this machine (20 seconds)", on_click=mine.start, type="primary")
-    st.caption("Runs `costmodel calibrate --quick`. Close what else computes on it, or the figures will be too low.")
+    if st.button("Measure this machine", type="primary"):
+        mine.start()
+        st.rerun()  # so that the page follows its progress
+    st.caption(
+        "Runs `costmodel calibrate --quick`, about half a minute. Close what else computes on the machine first, "
+        "or its figures will be too low."
+    )
 
 
 st.title("This machine")
 if parts.at_home() and calibrating.of_this_session().finished():
-    st.session_state["hardware"] = profile.LOCAL
-address = parts.arrived("hardware")
+    st.session_state["device"] = profile.LOCAL
+address = parts.arrived("device")
 name, tree = inputs()
 parts.refused(address)
 try:
     made = profile.load(name)
 except profile.ProfileError as error:
     st.error(parts.plain(str(error)), icon=":material/error:")
+    offer_calibration()
     st.stop()
 st.success(f"**{parts.plain(machine.sentence(made))}**")
 if profile.LOCAL not in profile.names():

@@ -22,6 +22,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--from-runs", "runs", type=FILE, help="Fit your own measured steps: a table or a log.")
 @click.option("--refit", "records", type=FILE, help="Fit records measured before, here or elsewhere.")
 @click.option("--scenario", help="What the runs of a log were: a scenario file.")
+@click.option("--base", help="Profile that --from-runs starts from; that of the runs' device if unsaid.")
 @click.option("--name", help="Name of the profile; local for this machine, site for runs.")
 @click.option("--resume", is_flag=True, help="Go on with records that an interrupted run left.")
 @click.option("--report", type=FILE, help="Also write the chart of --verify to this page.")
@@ -32,6 +33,7 @@ def command(
     runs: Path | None,
     records: Path | None,
     scenario: str | None,
+    base: str | None,
     name: str | None,
     resume: bool,
     report: Path | None,
@@ -47,10 +49,10 @@ def command(
         raise click.UsageError("calibration needs scipy; run: pip install 'costmodel[calibrate]'")
     if sum((verify, runs is not None, records is not None)) > 1:
         raise click.UsageError("--verify, --from-runs and --refit exclude each other; write one of them")
-    if (scenario and not runs) or (report and not verify):
-        raise click.UsageError("--scenario belongs to --from-runs and --report to --verify; leave it out")
+    if ((scenario or base) and not runs) or (report and not verify):
+        raise click.UsageError("--scenario and --base belong to --from-runs, --report to --verify; leave them out")
     if runs is not None:
-        _from_runs(runs, scenario, name or "site", output)
+        _from_runs(runs, scenario, base, name or "site", output)
     elif verify:
         _verify(effort, name, report, output)
     else:
@@ -114,11 +116,11 @@ def _with_progress(work: Callable[[Callable[[str, float], None]], Sequence[Any]]
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def _from_runs(runs: Path, scenario: str | None, name: str, output: str) -> None:
+def _from_runs(runs: Path, scenario: str | None, base: str | None, name: str, output: str) -> None:
     from costmodel.calibration.runs import calibrate, read_runs
     from costmodel.loading import load
 
-    made = calibrate(read_runs(runs, load(scenario) if scenario else None), name)
+    made = calibrate(read_runs(runs, load(scenario) if scenario else None), name, base)
     path = made.write()
     if output == "json":
         click.echo(json.dumps(made.as_dict(), indent=1))

@@ -115,6 +115,7 @@ class Distil(Base):
 
 Step: TypeAlias = Annotated[Quantise | Prune | Sparsify | Distil, Discriminator("method")]
 ORDER = ("distil", "prune", "sparsify", "quantise")
+MOST_STEPS = 5
 # Compressions that one word stands for.
 WORDS: dict[str, tuple[dict[str, str], ...]] = {
     "none": (),
@@ -135,6 +136,8 @@ def _chain(value: Any) -> Any:
                 "or steps such as [{method: quantise, weights: int4}]"
             )
         return WORDS[value.strip().lower()]
+    if isinstance(value, list | tuple) and len(value) > MOST_STEPS:
+        raise ValueError(f"has {len(value)} steps, and each method stands once; write at most {MOST_STEPS}")
     return () if value is None else (value,) if isinstance(value, dict | Base) else value
 
 

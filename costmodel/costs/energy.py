@@ -70,3 +70,9 @@ def host_energy(devices: Count, host_power: Watts, duration: Seconds) -> Joules:
 def facility_energy(equipment: Joules, pue: Count) -> Joules:
     """Energy of cooling and power distribution: PUE − 1 times that of the equipment."""
     return equipment * (pue - 1)
+
+
+@formula(r"e_{tok}", source="definition")
+def energy_per_million(energy: Joules, units: Count) -> Joules:
+    """Energy per million units of work, for example tokens."""
+    return 1e6 * energy / ops.maximum(units, 1)

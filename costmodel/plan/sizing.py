@@ -48,8 +48,9 @@ class Candidate:
 class SizePlan:
     """The answer: `best` is None when no size fits the devices or the budget, and `reason` says what lacks.
 
-    `rows` are sizes around the best; `compute_optimal` is the balance that the law asks for, on the same curve, and
-    `stated` the scenario's own size (None where they do not fit). `ranges` maps parameters, tokens, loss and total_usd
+    `rows` are some sizes around the best, and `curve` all between the ends of these; `compute_optimal` is the balance
+    that the law asks for, on the same curve, and `stated` the scenario's own size (None where they do not fit).
+    `ranges` maps parameters, tokens, loss and total_usd
     to their 80 % range; `flat` is the range of sizes within 5 % of the least cost, or 0.01 nats of the least loss;
     `rivals` is what other laws choose. `batch` is what the scenario's batch costs in loss, or why nothing is known.
     """
@@ -66,6 +67,7 @@ class SizePlan:
     compute_optimal: Candidate | None = None
     stated: Candidate | None = None
     rows: tuple[Candidate, ...] = ()
+    curve: tuple[Candidate, ...] = field(default=(), repr=False)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     flat: tuple[float, float] | None = None
     rivals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -197,6 +199,7 @@ def _answer(search: Search, blank: SizePlan) -> SizePlan:
         compute_optimal=candidate(balanced) if reached else None,
         stated=candidate(own) if np.isfinite(least[own]) else None,
         rows=tuple(candidate(i) for i in sorted(shown)),
+        curve=tuple(candidate(i) for i in range(min(shown), max(shown) + 1) if np.isfinite(least[i])),
         flat=(float(n[least <= limit].min()), float(n[least <= limit].max())),
         rivals={} if quality.unique else search.rivals(float(n[balanced]), float(tokens[balanced])),
     )

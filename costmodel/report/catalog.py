@@ -16,7 +16,7 @@ def listing(table: str) -> list[str]:
     key = {"prices": "item", "grids": "code"}.get(table, "id")
     ids = {row[key] for row in catalog.rows(table)}
     if table == "hardware":
-        ids |= {name for name in profile.names() if profile.machine(name)}
+        ids |= set(profile.machines())
     return sorted(ids)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from costmodel.report.quantities import interval, number, show
@@ -63,11 +64,12 @@ def quality(expected: Expected) -> str:
 
 
 def _nearest(expected: Expected) -> str:
-    named = "; ".join(_case(case) for case in expected.evidence.cases[:NEAREST])
+    named = "; ".join(published(case) for case in expected.evidence.cases[:NEAREST])
     return f"; nearest: {named}" if named and expected.unit != "probability" else ""
 
 
-def _case(case: Case) -> str:
+def published(case: Case) -> str:
+    """A published comparison in words: model, method and what was measured before and after."""
     result = f"{case.metric} {case.before} → {case.after}" if case.before else case.metric
     bits = f" {case.bits:g} bits" if case.bits and case.technique == "weight-only" else ""
     return f"{case.model} {case.method}{bits}, {result}"
@@ -96,10 +98,11 @@ def columns(answers: Sequence[Estimate]) -> list[list[str]]:
     rows = [["weights of the model", *(show(state(a.outcome).weights_bytes, "B") for a in answers)]]
     for place in range(max(map(len, chains))):
         rows.append([f"step {place + 1}", *(c[place].label if place < len(c) else "–" for c in chains)])
-        rows.append(["  quality", *(_short(c[place]) if place < len(c) else "–" for c in chains)])
+        told = [_told(c[place]) if place < len(c) else [] for c in chains]
+        rows += [["  quality", *row] for row in zip_longest(*told, fillvalue="–")]
     rows.append(["making", *(show(sum(step.cost_usd for step in c), "USD") if c else "–" for c in chains)])
     return rows
 
 
-def _short(step: Compression) -> str:
-    return "; ".join(quality(expected) for expected in step.quality) or "no evidence"
+def _told(step: Compression) -> list[str]:
+    return [quality(expected) for expected in step.quality] or ["no evidence"]

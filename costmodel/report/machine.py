@@ -30,13 +30,8 @@ VERIFIED = ("case", "measured", "predicted", "80 % range", "error", "in range")
 
 def measured() -> list[str]:
     """The devices that have a profile of their own: machines measured as a whole, this one first, then accelerators."""
-    machines = [name for name in profile.names() if profile.machine(name)]
-    machines.sort(key=lambda name: (name != profile.LOCAL, name))
-    return machines + [name for name in profile.names() if name not in machines and _hardware(name) == name]
-
-
-def _hardware(name: str) -> Any:
-    return profile.load(name).get("hardware")
+    shipped = sorted(path.stem for path in profile.FOLDER.glob("*.json"))
+    return profile.machines() + [name for name in shipped if profile.load(name).get("hardware") == name]
 
 
 def facts(name: str) -> Cells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from costmodel.plan.formulas import saved_share, tokens_per_parameter
@@ -24,6 +25,18 @@ COLUMNS = (
     "training_s",
 )
 HEADS = ("", "parameters", "tokens", "per parameter", "loss", "training", "serving", "total", "time")
+MOVED = ("served", "parameters", "80 % range", *HEADS[2:])
+FIGURES = (
+    "parameters",
+    "tokens",
+    "tokens per parameter",
+    "loss",
+    "training cost",
+    "serving cost",
+    "total cost",
+    "training time",
+)
+RIVALS = ("law", "parameters", "tokens", "fitted to", "source")
 
 
 def sentence(plan: SizePlan) -> str:
@@ -50,22 +63,29 @@ def render(plan: SizePlan) -> str:
     """The whole text: what a terminal shows."""
     if plan.best is None:
         return sentence(plan)
-    lines = [sentence(plan), *_against_balance(plan), "", _table(plan), ""]
+    lines = [sentence(plan), *against_balance(plan), "", aligned([list(HEADS), *cells(plan)]), ""]
     if plan.rivals:
         same = "a model as good" if plan.budget is None else "the same money"
         rivals = ", ".join(f"{name} {show(size, '1')}" for name, (size, _) in plan.rivals.items())
         lines.append(f"Law: {plan.law.name}. Other laws, for {same}: {rivals}.")
     else:
         lines.append(f"Law: {plan.law.name}.")
-    lines += [*_served(plan), _batch(plan)]
-    lines.append("Shape: " + ", ".join(f"{k} {v}" for k, v in plan.best.shape.items() if k in SHAPE) + ".")
-    return "\n".join([*lines, *(f"warning: {warning}" for warning in plan.warnings)])
+    return "\n".join([*lines, *notes(plan), *(f"warning: {warning}" for warning in plan.warnings)])
 
 
 SHAPE = ("layers", "hidden", "heads", "kv_heads", "ffn", "vocab")
 
 
-def _against_balance(plan: SizePlan) -> list[str]:
+def notes(plan: SizePlan) -> list[str]:
+    """What is served, the batch and the shape, a sentence each."""
+    if plan.best is None:
+        return []
+    shape = "Shape: " + ", ".join(f"{k} {v}" for k, v in plan.best.shape.items() if k in SHAPE) + "."
+    return [*_served(plan), _batch(plan), shape]
+
+
+def against_balance(plan: SizePlan) -> list[str]:
+    """How flat the optimum is, and what it saves against the compute-optimal size."""
     best, balance, flat = plan.best, plan.compute_optimal, plan.flat
     if best is None or flat is None:
         return []
@@ -82,18 +102,67 @@ def _against_balance(plan: SizePlan) -> list[str]:
     return [f"{text}. Against the compute-optimal {show(balance.parameters, '1')} it saves {saved}."]
 
 
-def _table(plan: SizePlan) -> str:
-    lines = [list(HEADS)]
-    for row in plan.rows:
-        money = (show(x, "USD") for x in (row.training_usd, row.serving_usd, row.total_usd))
-        time = show(row.training_s, "s")
-        ratio = number(float(tokens_per_parameter(row.tokens, row.parameters)))
-        size, tokens = show(row.parameters, "1"), show(row.tokens, "1")
-        lines.append([_label(plan, row), size, tokens, ratio, f"{row.loss:.4f}", *money, time])
-    return aligned(lines)
+def cells(plan: SizePlan) -> list[list[str]]:
+    """The sizes around the best, in text: a row for each, under HEADS."""
+    return [[label(plan, row), show(row.parameters, "1"), *_cells(row)] for row in plan.rows]
 
 
-def _label(plan: SizePlan, row: Candidate) -> str:
+def _cells(row: Candidate) -> list[str]:
+    money = (show(x, "USD") for x in (row.training_usd, row.serving_usd, row.total_usd))
+    ratio = number(float(tokens_per_parameter(row.tokens, row.parameters)))
+    return [show(row.tokens, "1"), ratio, f"{row.loss:.4f}", *money, show(row.training_s, "s")]
+
+
+def figures(plan: SizePlan) -> list[tuple[str, str, str]]:
+    """The best size in text: name, value and 80 % range of each of its figures."""
+    if plan.best is None:
+        return []
+    values = [show(plan.best.parameters, "1"), *_cells(plan.best)]
+    units = {"parameters": "1", "tokens": "1", "loss": "1", "total_usd": "USD"}
+    ranges = {name.replace("_usd", " cost"): interval(*ends, units[name]) for name, ends in plan.ranges.items()}
+    return [(name, value, ranges.get(name, "")) for name, value in zip(FIGURES, values, strict=True)]
+
+
+def moved(plans: Mapping[float, SizePlan | str]) -> list[list[str]]:
+    """The best size for each number of tokens served, in text under MOVED; text instead of a plan says why not."""
+    rows = []
+    for served, plan in plans.items():
+        best = None if isinstance(plan, str) else plan.best
+        if isinstance(plan, str) or best is None:
+            reason = plan if isinstance(plan, str) else plan.reason
+            rows.append([show(served, "1"), f"no plan: {reason}", *("" for _ in MOVED[2:])])
+        else:
+            spread = interval(*plan.ranges["parameters"], "1") if "parameters" in plan.ranges else ""
+            rows.append([show(served, "1"), show(best.parameters, "1"), spread, *_cells(best)])
+    return rows
+
+
+def movement(plans: Mapping[float, SizePlan | str]) -> str:
+    """How the best size moves with the tokens served, in a sentence; empty where fewer than two have a plan."""
+    found = {n: plan.best for n, plan in plans.items() if not isinstance(plan, str) and plan.best is not None}
+    if len(found) < 2:
+        return ""
+    least, most = min(found), max(found)
+    ends = (f"{show(found[n].parameters, '1')} on {show(found[n].tokens, '1')} tokens" for n in (least, most))
+    return f"From {show(least, '1')} to {show(most, '1')} tokens served the best size goes from {' to '.join(ends)}."
+
+
+def rivals(plan: SizePlan) -> list[list[str]]:
+    """What the law of the plan and every other law chooses, in text under RIVALS."""
+    from costmodel.quality import scaling
+
+    if plan.best is None:
+        return []
+    chosen = {plan.law.name: (plan.best.parameters, plan.best.tokens)} | dict(plan.rivals)
+    laws = {name: scaling.law(name) for name in chosen}
+    return [
+        [name, show(size, "1"), show(tokens, "1"), f"{laws[name].rows} runs", laws[name].source]
+        for name, (size, tokens) in chosen.items()
+    ]
+
+
+def label(plan: SizePlan, row: Candidate) -> str:
+    """What a size is: the best, the compute-optimal, the stated one, or none of these."""
     named = {"best": plan.best, "compute-optimal": plan.compute_optimal, "as stated": plan.stated}
     return ", ".join(name for name, found in named.items() if found == row)
 
@@ -149,7 +218,7 @@ def as_csv(plan: SizePlan) -> str:
     lines: list[list[Any]] = [["plan", *COLUMNS]]
     for row in plan.rows:
         found = _row(row) or {}
-        lines.append([_label(plan, row), *(found[name] for name in COLUMNS)])
+        lines.append([label(plan, row), *(found[name] for name in COLUMNS)])
     return csv_text(lines)
 
 

@@ -12,7 +12,7 @@ from costmodel.report.table import aligned, as_csv
 from costmodel.roofline import Point, Roofline
 
 HEADINGS = ("operator", "times", "format", "FLOP/B", "time", "FLOP/s", "B/s", "of roofline", "bound by")
-MARGIN = 3.0  # how far the chart goes beyond what is on it, and labels lie apart, as a factor
+MARGIN, APART = 6.0, 3.0  # factors: how far a chart goes beyond what is on it, how far apart labels are at least
 
 
 def sentence(found: Roofline) -> str:
@@ -84,7 +84,7 @@ def labels(points: Sequence[Point]) -> dict[str, str]:
 
 
 def _near(a: float, b: float) -> bool:
-    return max(a, b) < MARGIN * min(a, b)
+    return max(a, b) < APART * min(a, b)
 
 
 def render(found: Roofline) -> str:

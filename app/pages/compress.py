@@ -1,0 +1,151 @@
+"""A model served as it is, against the same model quantised, pruned or distilled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from costmodel.app import charts, parts
+from costmodel.catalog.models import dense_decoders
+from costmodel.compression.schema import WORDS
+from costmodel.fields import LONGEST_NUMBER
+from costmodel.report import methods as report
+from costmodel.report.catalog import listing
+from costmodel.report.quantities import show
+
+BASELINE = "baseline"
+AFTER = ("", "fp8", "int4")  # formats that a smaller model can be quantised to as well
+SMALLER = ("pruned", "distilled")
+QUANTISED = [word for word in WORDS if word != "none"]
+METHODS = [*QUANTISED, *(f"{way}, {word}" if word else way for way in SMALLER for word in AFTER)]
+USUAL = ["fp8", "int4", "pruned", "distilled"]
+
+Tree = dict[str, Any]
+
+
+def inputs() -> dict[str, Tree]:
+    """A scenario for the baseline and for each method that the visitor chose, by name."""
+    models, devices = sorted(model.id for model in dense_decoders()), listing("hardware")
+    with st.grid(5, min_column_width=160):
+        model = st.selectbox("Model", models, models.index("llama-3.1-70b"), key="model", bind="query-params")
+        hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
+        count = st.text_input("Devices", "8", LONGEST_NUMBER, key="devices", bind="query-params")
+        prompt = st.text_input("Prompt tokens", "1024", LONGEST_NUMBER, key="input_tokens", bind="query-params")
+        reply = st.text_input("Answer tokens", "256", LONGEST_NUMBER, key="output_tokens", bind="query-params")
+    chosen = st.multiselect(
+        "Methods, up to four", METHODS, USUAL, key="methods", bind="query-params", max_selections=len(USUAL)
+    )
+    steps = {way: ask() for way, ask in zip(SMALLER, (pruning, distilling), strict=True) if _any(chosen, way)}
+    work = {"kind": "serve", "input_tokens": prompt, "output_tokens": reply}
+    base = {"model": model, "hardware": hardware, "devices": count, "workload": work}
+    return {BASELINE: base} | {name: base | {"compression": chain(name, steps)} for name in chosen}
+
+
+def _any(chosen: list[str], way: str) -> bool:
+    return any(name.startswith(way) for name in chosen)
+
+
+def pruning() -> Tree:
+    """How much is removed, and the distillation after it."""
+    with st.grid(4, min_column_width=160):
+        layers = st.text_input("Pruned: share of layers", "0.25", LONGEST_NUMBER, key="layers", bind="query-params")
+        width = st.text_input(
+            "Pruned: share of width", "", LONGEST_NUMBER, key="width", bind="query-params", placeholder="none"
+        )
+        tokens = st.text_input(
+            "Pruned: tokens after it",
+            "10 B",
+            LONGEST_NUMBER,
+            key="healing",
+            bind="query-params",
+            help="Tokens of distillation from the whole model.",
+        )
+    said = {"layers": layers.strip(), "width": width.strip(), "tokens": tokens.strip()}
+    return {"method": "prune"} | {name: value for name, value in said.items() if value}
+
+
+def distilling() -> Tree:
+    """The student, and how long it learns."""
+    models = sorted(model.id for model in dense_decoders())
+    with st.grid(4, min_column_width=160):
+        student = st.selectbox(
+            "Distilled: student", models, models.index("llama-3.1-8b"), key="student", bind="query-params"
+        )
+        tokens = st.text_input("Distilled: tokens", "100 B", LONGEST_NUMBER, key="distilling", bind="query-params")
+    return {"method": "distil", "student": student, "tokens": tokens}
+
+
+def chain(name: str, steps: Mapping[str, Tree]) -> str | list[Tree]:
+    """The steps that a name stands for."""
+    way, _, word = name.partition(", ")
+    return [steps[way], *map(dict, WORDS[word or "none"])] if way in steps else name
+
+
+def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
+    """What each method costs and how fast it answers."""
+    left, right = st.columns(2, gap="medium")
+    for column, figure, unit, what in (
+        (left, report.COST, "USD", "cost per million output tokens"),
+        (right, report.TIME, "s", "time per output token"),
+    ):
+        with column:
+            st.subheader(what.capitalize())
+            found = {
+                name: (answer.outcome.performance[figure], spread["p10"], spread["p90"])
+                for name, answer in answers.items()
+                if answer.fits and (spread := answer.ranges[figure])
+            }
+            if found:
+                charts.ranged(found, unit, what)
+    st.caption(
+        "Points are the estimates, lines their 80 % ranges. What is uncertain of prices is common to all methods. "
+        "In requests of the stated lengths, at the load of the assumptions; each method in the layout that suits it."
+    )
+    table(report.beside(answers), answers, "Figures by method")
+
+
+def show_memory(answers: Mapping[str, parts.Estimate]) -> None:
+    """The memory of the fullest device by its parts, which add up."""
+    st.subheader("Memory of a device")
+    st.caption("Dotted: what a device has. What weights leave free is taken by the KV cache of more requests at once.")
+    kinds = dict.fromkeys(kind for answer in answers.values() for kind in answer.outcome.memory_parts)
+    (capacity,) = {answer.outcome.job.hardware.memory for answer in answers.values()}
+    charts.stacks({name: a.outcome.memory_parts for name, a in answers.items()}, "B", "memory", capacity)
+    rows = [[kind, *(show(a.outcome.memory_parts.get(kind, 0.0), "B") for a in answers.values())] for kind in kinds]
+    rows.append(["total", *(show(a.outcome.memory_used, "B") for a in answers.values())])
+    table(rows, answers, "Memory by part and method")
+
+
+def table(rows: list[list[str]], answers: Mapping[str, parts.Estimate], alt: str) -> None:
+    """Rows under the names of the methods."""
+    cells = [dict(zip(("figure", *answers), row, strict=True)) for row in rows]
+    pinned = {"figure": st.column_config.Column(pinned=True)}
+    st.dataframe(cells, hide_index=True, height="content", column_config=pinned, alt=f"{alt}: {', '.join(answers)}.")
+
+
+st.title("Compress")
+address = parts.arrived("model")
+trees = inputs()
+parts.refused(address)
+answers = {}
+for name, tree in trees.items():
+    if (answer := parts.estimate(tree)) is None:
+        break  # what is wrong was said; the other columns would say it again
+    answers[name] = answer
+if len(trees) == 1:
+    st.info("Choose a method to hold against the baseline.")
+elif len(answers) == len(trees):
+    say = st.success if all(answer.fits for answer in answers.values()) else st.warning
+    say(f"**{parts.plain(report.sentence(answers))}**")
+    for caution in report.cautions(answers):
+        st.warning(parts.plain(caution))
+    show_figures(answers)
+    show_memory(answers)
+    st.subheader("Quality, and what is known of it")
+    st.caption("From published comparisons of models before and after; where there are none, it says so.")
+    rows = [dict(zip(report.EVIDENCE, row, strict=True)) for row in report.evidence(answers)]
+    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} expected changes of quality with evidence.")
+    st.subheader("Take it along")
+    st.code("\n".join(map(parts.command_line, trees.values())), language="bash", wrap_lines=True)

@@ -1,0 +1,156 @@
+"""Several ways to serve a model side by side: the first as it is, the others compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from costmodel.costs.energy import energy_per_million
+from costmodel.plan.formulas import saved_share
+from costmodel.report.compression import NEAREST, published, quality
+from costmodel.report.quantities import interval, show
+
+if TYPE_CHECKING:
+    from costmodel.api import Estimate
+    from costmodel.compression.account import Compression
+    from costmodel.quality.evidence import Expected
+
+COST, TIME = "cost_per_million_output_tokens_usd", "tpot_s"
+EVIDENCE = ("method", "step", "expected", "evidence", "nearest published cases, or what lacks")
+# What is known of quality, by the unit that it is in.
+QUALITY = {
+    "share of the accuracy": "accuracy kept",
+    "perplexity ratio": "perplexity ratio",
+    "probability": "risk of collapse",
+}
+
+
+def sentence(answers: Mapping[str, Estimate]) -> str:
+    """Which of several ways to serve a model is cheapest per token, in one sentence; the first is the baseline."""
+    (name, base), *rest = answers.items()
+    costs = {method: a.outcome.performance[COST] for method, a in answers.items() if a.fits}
+    where = f"{base.resolved.model} on {base.resolved.scenario.devices:,} × {base.resolved.hardware}"
+    if not costs:
+        return f"Neither {where} nor any of its {len(rest)} compressed forms fits."
+    best = min(costs, key=lambda method: costs[method])
+    cost = f"{_ranged(answers[best], COST, 'USD')} per million output tokens"
+    if best == name:
+        return f"None of {len(rest)} methods serves {where} for less than uncompressed: {cost}."
+    if not base.fits:
+        return f"Uncompressed, {where} does not fit; cheapest is {best}, {cost}."
+    less = f"{float(saved_share(costs[best], costs[name])):.0%} less than {show(costs[name], 'USD')} uncompressed"
+    text = f"Cheapest for {where} is {best}: {cost}, {less}; {_quality(answers[best])}."
+    known = [method for method in costs if answers[method].compression and _known(answers[method])]
+    known.sort(key=lambda method: costs[method])
+    if best in known or not known or costs[known[0]] >= costs[name]:
+        return text
+    return f"{text} With evidence it is {known[0]}: {show(costs[known[0]], 'USD')}, {_quality(answers[known[0]])}."
+
+
+def _known(answer: Estimate) -> bool:
+    """Whether something is known of the quality of every step."""
+    return all(step.quality for step in answer.compression)
+
+
+def _quality(answer: Estimate) -> str:
+    if not _known(answer):
+        return "no evidence on its quality"
+    return ", then ".join(quality(step.quality[-1]) for step in answer.compression)
+
+
+def beside(answers: Mapping[str, Estimate]) -> list[list[str]]:
+    """Figures of several ways to serve a model, the first of them the baseline: a row a figure, a column a way."""
+    from costmodel.compression.account import state
+
+    found = list(answers.values())
+    states = [state(a.outcome) for a in found]
+    return [
+        ["parameters", *(show(s.parameters, "1") for s in states)],
+        ["weights of the model", *(show(s.weights_bytes, "B") for s in states)],
+        ["KV cache per token", *(show(s.kv_bytes_per_token, "B") for s in states)],
+        ["memory of a device", *(show(a.outcome.memory_used, "B") for a in found)],
+        ["layout", *(_layout(a) for a in found)],
+        ["time to first token", *(_ranged(a, "ttft_s", "s") for a in found)],
+        ["time per output token", *(_ranged(a, TIME, "s") for a in found)],
+        ["output tokens per second", *(_ranged(a, "output_tokens_per_s", "1") for a in found)],
+        ["cost per million output tokens", *(_ranged(a, COST, "USD") for a in found)],
+        ["energy per million output tokens", *(_energy(a) for a in found)],
+        *([label, *(_expected(a.compression, unit) for a in found)] for unit, label in QUALITY.items()),
+        ["cost of making", *(_making_cost(a.compression) for a in found)],
+        ["paid after output tokens", *(_paid(a.compression) for a in found)],
+    ]
+
+
+def evidence(answers: Mapping[str, Estimate]) -> list[list[str]]:
+    """What is known of the quality of each way, in text under EVIDENCE: also where nothing is."""
+    rows = []
+    for name, answer in answers.items():
+        for step in answer.compression:
+            for expected in step.quality:
+                nearest = "; ".join(map(published, expected.evidence.cases[:NEAREST]))
+                rows.append([name, step.label, quality(expected), str(expected.evidence), nearest])
+            rows += [[name, step.label, "no evidence", "", reason] for reason in step.no_evidence]
+    return rows
+
+
+def cautions(answers: Mapping[str, Estimate]) -> list[str]:
+    """What a reader must know beside the figures: a line for each warning, with the ways that it is of."""
+    said: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        lines = [*answer.warnings, *(w for step in answer.compression for w in step.warnings)]
+        lines += [w for step in answer.compression for expected in step.quality for w in expected.warnings]
+        for line in dict.fromkeys(lines):
+            said.setdefault(line, []).append(name)
+    return [f"{', '.join(names)}: {line}" for line, names in said.items()]
+
+
+def _expected(steps: Sequence[Compression], unit: str) -> str:
+    """What is known in one unit, step by step; a step of which nothing at all is known says so."""
+    known = [next((_figure(e) for e in step.quality if e.unit == unit), "") for step in steps]
+    lacks = [text or ("" if step.quality else "no evidence") for text, step in zip(known, steps, strict=True)]
+    return ", then ".join(filter(None, lacks)) or "–"
+
+
+def _figure(expected: Expected) -> str:
+    if expected.unit == "probability":
+        return f"{expected.value:.0%} ({expected.low:.0%}–{expected.high:.0%})"
+    return f"{expected.value:.3f} ({expected.low:.2f}–{expected.high:.2f})"
+
+
+def _ranged(answer: Estimate, name: str, unit: str) -> str:
+    if not answer.fits:
+        return "does not fit"
+    text, spread = show(answer.outcome.performance[name], unit), answer.ranges.get(name)
+    return f"{text} ({interval(spread['p10'], spread['p90'], unit)})" if spread else text
+
+
+def _energy(answer: Estimate) -> str:
+    if not answer.fits:
+        return "does not fit"
+    return show(float(energy_per_million(answer.totals["energy_j"], answer.outcome.performance["output_tokens"])), "J")
+
+
+def _layout(answer: Estimate) -> str:
+    if not answer.fits:
+        return "does not fit"
+    layout, copies = answer.outcome.job.parallelism, answer.outcome.performance["replicas"]
+    return f"{int(copies)} × (tp {int(layout.tp)}, pp {int(layout.pp)})"
+
+
+def _making_cost(steps: Sequence[Compression]) -> str:
+    if not steps:
+        return "–"
+    spread = f" ({interval(*steps[0].ranges['cost_usd'], 'USD')})" if len(steps) == 1 and steps[0].ranges else ""
+    return show(sum(step.cost_usd for step in steps), "USD") + spread
+
+
+def _paid(steps: Sequence[Compression]) -> str:
+    """When the making of all steps is paid, against the model before the first."""
+    from costmodel.compression.account import break_even
+
+    if not steps:
+        return "–"
+    tokens = break_even(sum(step.cost_usd for step in steps), steps[0].before, steps[-1].after)
+    if tokens is None:
+        return "no saving to pay it"
+    return show(tokens, "1") if tokens else "at once"
