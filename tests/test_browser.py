@@ -198,3 +198,35 @@ def test_a_bad_address_is_told_in_plain_words(app, page, hostile, said):
     page.open(f"{app}?{hostile}", 800)
     until(lambda: said in page.text(), said)
     assert page.value("document.title") != "owned"
+
+
+def beyond_the_screen(page):
+    main = "document.querySelector('[data-testid=stMain]')"
+    return page.value(f"{main}.scrollWidth - {main}.clientWidth")
+
+
+def test_the_slider_of_size_is_written_to_the_address(app, page):
+    page.open(f"{app}size?served=10+T&given=budget", 400)
+    until(page.complete, "the finished page")
+    assert "training and serving 10 T tokens" in page.text()
+    assert "The address says" not in page.text()
+    assert beyond_the_screen(page) == 0
+    page.value("document.querySelector('[role=slider]').focus()")
+    page.do("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
+    page.do("Input.dispatchKeyEvent", type="keyUp", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
+    until(lambda: "training and serving 30 T tokens" in page.text(), "the plan of the changed question")
+    until(lambda: "served=30" in page.value("location.search"), "the change in the address")
+    assert "given=budget" in page.value("location.search")
+
+
+def test_methods_of_compress_come_from_the_address_and_return_to_it(app, page):
+    page.open(f"{app}compress?methods=int4&methods=pruned,+int4&devices=4", 400)
+    until(page.complete, "the finished page")
+    assert "llama-3.1-70b on 4 × h100-sxm" in page.text()
+    assert "The address says" not in page.text()
+    assert beyond_the_screen(page) == 0
+    assert page.text().count("costmodel estimate --model llama-3.1-70b") == 3
+    page.value("document.querySelector('[data-testid=stMultiSelect] [data-baseweb=tag] [role=presentation]').click()")
+    until(lambda: page.text().count("costmodel estimate --model llama-3.1-70b") == 2, "one method less")
+    until(lambda: "methods=int4" not in page.value("location.search"), "the change in the address")
+    assert "methods=pruned" in page.value("location.search")

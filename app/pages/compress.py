@@ -121,7 +121,7 @@ def show_memory(answers: Mapping[str, parts.Estimate]) -> None:
 def table(rows: list[list[str]], answers: Mapping[str, parts.Estimate], alt: str) -> None:
     """Rows under the names of the methods."""
     cells = [dict(zip(("figure", *answers), row, strict=True)) for row in rows]
-    pinned = {"figure": st.column_config.Column(pinned=True)}
+    pinned = {"figure": st.column_config.Column(pinned=True, width=210)}
     st.dataframe(cells, hide_index=True, height="content", column_config=pinned, alt=f"{alt}: {', '.join(answers)}.")
 
 

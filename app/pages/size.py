@@ -122,7 +122,10 @@ def show_costs(found: SizePlan) -> None:
     if found.budget is not None:
         charts.losses(found)
     charts.sizes(found)
-    st.caption("Shaded: sizes that are hardly worse. Steps are changes of layout: some sizes suit the devices better.")
+    st.caption(
+        "Shaded: from the smallest to the largest size that is hardly worse. Steps are changes of layout: some sizes, "
+        "also between these, suit the devices badly."
+    )
     rows = [dict(zip(("plan", *report.HEADS[1:]), row, strict=True)) for row in report.cells(found)]
     wide = {"plan": st.column_config.Column(width=130)}
     alt = f"{len(rows)} sizes with tokens, loss, costs and time."

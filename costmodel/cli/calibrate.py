@@ -80,7 +80,7 @@ def _measured(effort: str, resume: bool = False) -> Path:
     from costmodel.calibration import local, lock
 
     with lock.held(local.records_path().with_suffix(".lock")):
-        path = local.measure_local(effort, resume=resume)
+        path: Path = local.measure_local(effort, resume=resume)
     click.echo("fitting the laws", err=True)
     return path
 

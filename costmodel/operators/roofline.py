@@ -19,7 +19,7 @@ def ridge_intensity(peak: FlopPerSecond, bandwidth: BytesPerSecond) -> FlopPerBy
 
 @formula(r"t_{roof}", source="williams-2009")
 def roofline_time(flops: Flop, traffic: Bytes, peak: FlopPerSecond, bandwidth: BytesPerSecond) -> Seconds:
-    """Least time of an operator: computing at the peak, or moving its traffic at full bandwidth, whichever is longer."""
+    """Least time of an operator: at the peak, or with its traffic at full bandwidth, whichever is longer."""
     return ops.maximum(flops / peak, traffic / bandwidth)
 
 

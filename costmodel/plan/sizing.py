@@ -50,9 +50,9 @@ class SizePlan:
 
     `rows` are some sizes around the best, and `curve` all between the ends of these; `compute_optimal` is the balance
     that the law asks for, on the same curve, and `stated` the scenario's own size (None where they do not fit).
-    `ranges` maps parameters, tokens, loss and total_usd
-    to their 80 % range; `flat` is the range of sizes within 5 % of the least cost, or 0.01 nats of the least loss;
-    `rivals` is what other laws choose. `batch` is what the scenario's batch costs in loss, or why nothing is known.
+    `ranges` maps parameters, tokens, loss and total_usd to their 80 % range; `flat` is the range of sizes within 5 % of
+    the least cost, or 0.01 nats of the least loss; `rivals` is what other laws choose. `batch` is what the scenario's
+    batch costs in loss, or why nothing is known.
     """
 
     law: scaling.Law

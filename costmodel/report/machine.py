@@ -37,8 +37,8 @@ def measured() -> list[str]:
 def facts(name: str) -> Cells:
     """Name and value of each figure that is known of a device."""
     on = device(name, "")
-    known = on.figures if on.id else profile.load(name)["hardware"]
-    rows = [(f"peak {kind}", show(rate, "FLOP/s")) for kind, rate in on.peaks.items()]
+    known: Mapping[str, Any] = on.figures if on.id else profile.load(name)["hardware"]
+    rows: Cells = [(f"peak {kind}", show(rate, "FLOP/s")) for kind, rate in on.peaks.items()]
     return rows + [(said, show(known[key], unit)) for key, (said, unit) in FACTS.items() if known.get(key) is not None]
 
 
@@ -114,7 +114,8 @@ def verification(name: str) -> list[Any] | None:
     """The rows that `costmodel calibrate --verify` kept for a profile (verify.run.Row); None where there are none."""
     from costmodel.calibration.verify import run
 
-    return run.kept(name)
+    rows: list[Any] | None = run.kept(name)
+    return rows
 
 
 def verdict(rows: list[Any]) -> str:

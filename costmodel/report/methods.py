@@ -37,7 +37,7 @@ def sentence(answers: Mapping[str, Estimate]) -> str:
     if best == name:
         return f"None of {len(rest)} methods serves {where} for less than uncompressed: {cost}."
     if not base.fits:
-        return f"Uncompressed, {where} does not fit; cheapest is {best}, {cost}."
+        return f"Uncompressed, {where} does not fit; cheapest is {best}: {cost}; {_quality(answers[best])}."
     less = f"{float(saved_share(costs[best], costs[name])):.0%} less than {show(costs[name], 'USD')} uncompressed"
     text = f"Cheapest for {where} is {best}: {cost}, {less}; {_quality(answers[best])}."
     known = [method for method in costs if answers[method].compression and _known(answers[method])]
@@ -150,7 +150,10 @@ def _paid(steps: Sequence[Compression]) -> str:
 
     if not steps:
         return "–"
-    tokens = break_even(sum(step.cost_usd for step in steps), steps[0].before, steps[-1].after)
+    before, after = steps[0].before, steps[-1].after
+    if before.cost_per_million_tokens_usd is None or after.cost_per_million_tokens_usd is None:
+        return "–"
+    tokens = break_even(sum(step.cost_usd for step in steps), before, after)
     if tokens is None:
         return "no saving to pay it"
     return show(tokens, "1") if tokens else "at once"
