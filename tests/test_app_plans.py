@@ -159,6 +159,20 @@ def test_what_no_plan_answers_is_said_in_plain_words(query, said):
     assert not app.metric
 
 
+def test_a_budget_for_training_alone_has_nothing_to_follow():
+    app = opened("size", given="budget", budget="8", served="0")
+    assert app.success
+    assert all(row[1].startswith("no plan: ") for row in cells(app.dataframe[1]))
+    assert len(app.get("plotly_chart")) == 2
+    assert cells(app.dataframe[0])
+
+
+def test_a_saving_that_rounds_to_nothing_is_not_called_zero():
+    # With nothing served the best size is the compute-optimal one, but for the steps of layouts (docs/size.md).
+    (said,) = report.against_balance(plan.size(TRAINED, 0.0, loss=2.1))
+    assert said.endswith("saves less than 1% of the cost.")
+
+
 @pytest.mark.parametrize("name", ["given", "family", "hardware", "law", "served", "bits"])
 def test_what_the_address_of_size_cannot_say_is_told(name):
     app = opened("size", **{name: "<script>"})

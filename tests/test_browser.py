@@ -211,7 +211,7 @@ def test_the_slider_of_size_is_written_to_the_address(app, page):
     assert "training and serving 10 T tokens" in page.text()
     assert "The address says" not in page.text()
     assert beyond_the_screen(page) == 0
-    page.value("document.querySelector('[role=slider]').focus()")
+    page.value("document.querySelector('[data-testid=stSlider] input').focus()")
     page.do("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
     page.do("Input.dispatchKeyEvent", type="keyUp", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
     until(lambda: "training and serving 30 T tokens" in page.text(), "the plan of the changed question")
@@ -226,7 +226,7 @@ def test_methods_of_compress_come_from_the_address_and_return_to_it(app, page):
     assert "The address says" not in page.text()
     assert beyond_the_screen(page) == 0
     assert page.text().count("costmodel estimate --model llama-3.1-70b") == 3
-    page.value("document.querySelector('[data-testid=stMultiSelect] [data-baseweb=tag] [role=presentation]').click()")
+    page.value("document.querySelector('button[aria-label=\"Remove int4\"]').click()")
     until(lambda: page.text().count("costmodel estimate --model llama-3.1-70b") == 2, "one method less")
     until(lambda: "methods=int4" not in page.value("location.search"), "the change in the address")
     assert "methods=pruned" in page.value("location.search")

@@ -130,8 +130,10 @@ def test_published_speed_of_weight_only_formats():
     base |= {"workload": {"kind": "serve", "input_tokens": 8, "output_tokens": 200}, "engine": {"host_time": "0.1 ms"}}
     plain = estimate(base).outcome.performance["tpot_s"]
     for step, published in (({"weights": "int8"}, 150.18), ({"weights": "int4", "group": 64}, 199.86)):
-        time = compressed(QUANTISE | step, base=base).outcome.performance["tpot_s"]
-        assert plain / time == pytest.approx(published / 105.14, rel=0.1)
+        answer = compressed(QUANTISE | step, base=base, ranges=True)
+        range_ = answer.ranges["tpot_s"]
+        assert range_["p10"] < 1 / published < range_["p90"]
+        assert plain / answer.outcome.performance["tpot_s"] == pytest.approx(published / 105.14, rel=0.35)
 
 
 def test_unpacking_slows_large_batches_less_than_bits_promise():

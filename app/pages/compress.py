@@ -101,7 +101,7 @@ def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
                 charts.ranged(found, unit, what)
     st.caption(
         "Points are the estimates, lines their 80 % ranges. What is uncertain of prices is common to all methods. "
-        "In requests of the stated lengths, at the load of the assumptions; each method in the layout that suits it."
+        "In requests of the stated lengths, at the load of the assumptions; each in the layout that is found for it."
     )
     table(report.beside(answers), answers, "Figures by method")
 
@@ -109,7 +109,9 @@ def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
 def show_memory(answers: Mapping[str, parts.Estimate]) -> None:
     """The memory of the fullest device by its parts, which add up."""
     st.subheader("Memory of a device")
-    st.caption("Dotted: what a device has. What weights leave free is taken by the KV cache of more requests at once.")
+    st.caption(
+        "Dotted: what a device has. The KV cache is that of the requests in flight at the load of the assumptions."
+    )
     kinds = dict.fromkeys(kind for answer in answers.values() for kind in answer.outcome.memory_parts)
     (capacity,) = {answer.outcome.job.hardware.memory for answer in answers.values()}
     charts.stacks({name: a.outcome.memory_parts for name, a in answers.items()}, "B", "memory", capacity)

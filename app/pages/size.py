@@ -27,14 +27,14 @@ WRONG = (ScenarioError, CatalogError, PlanError, NoEvidence, UnitError)
 LOSS, BUDGET = "loss", "budget"
 SERVED = ("0", "1 B", "3 B", "10 B", "30 B", "100 B", "300 B", "1 T", "3 T", "10 T", "30 T", "100 T")
 OVER = ("1 B", "10 B", "100 B", "1 T", "10 T", "100 T")  # along which the best size is followed
-BITS = {AUTOMATIC: None, "fp8": "fp8", "int8": "int8", "int4": "int4"}
+SIXTEEN = "16 bits"
 
 Question = dict[str, Any]
 
 
 def inputs() -> tuple[dict[str, Any], Question]:
     """The scenario of training, and what is asked of it; the address of the page carries both."""
-    devices, laws = listing("hardware"), [AUTOMATIC, *scaling.laws()]
+    known, laws = listing("hardware"), [AUTOMATIC, *scaling.laws()]
     asked = st.radio("Given is a", (LOSS, BUDGET), key="given", bind="query-params", horizontal=True)
     with st.grid(4, min_column_width=160):
         if asked == LOSS:
@@ -49,9 +49,9 @@ def inputs() -> tuple[dict[str, Any], Question]:
         else:
             said = st.text_input("Budget in USD", "5 M", LONGEST_NUMBER, key=BUDGET, bind="query-params")
         family = st.selectbox("Family", list(FAMILIES), key="family", bind="query-params")
-        hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
-        number = st.text_input("Devices", "1024", LONGEST_NUMBER, key="devices", bind="query-params")
-        own = st.text_input("Compare with parameters", "13 B", LONGEST_NUMBER, key="parameters", bind="query-params")
+        hardware = st.selectbox("Hardware", known, known.index("h100-sxm"), key="hardware", bind="query-params")
+        devices = st.text_input("Devices", "1024", LONGEST_NUMBER, key="devices", bind="query-params")
+        own = st.text_input("Size to compare with", "13 B", LONGEST_NUMBER, key="parameters", bind="query-params")
         law = st.selectbox("Scaling law", laws, key="law", bind="query-params")
         unique = st.text_input(
             "New tokens there are",
@@ -68,20 +68,22 @@ def inputs() -> tuple[dict[str, Any], Question]:
     question = {"given": asked, "said": said, "served": served, "law": None if law == AUTOMATIC else law}
     question |= {"unique": unique.strip(), "serve": serving(served == "0")}
     model = {"family": family, "parameters": own}
-    return {"model": model, "hardware": hardware, "devices": number, "workload": {"kind": "train"}}, question
+    return {"model": model, "hardware": hardware, "devices": devices, "workload": {"kind": "train"}}, question
 
 
 def serving(nothing: bool) -> dict[str, str]:
     """How the model is served: changes of the serving scenario, by path."""
     with st.grid(3, min_column_width=160):
-        bits = st.selectbox("Served in", list(BITS), key="bits", bind="query-params", disabled=nothing)
+        bits = st.selectbox(
+            "Served in", (SIXTEEN, "fp8", "int8", "int4"), key="bits", bind="query-params", disabled=nothing
+        )
         lengths = {
             f"workload.{name}": st.text_input(
                 label, "", LONGEST_NUMBER, key=name, bind="query-params", placeholder=AUTOMATIC, disabled=nothing
             ).strip()
             for name, label in (("input_tokens", "Prompt tokens"), ("output_tokens", "Answer tokens"))
         }
-    changes = {"compression": BITS[bits]} | lengths
+    changes = {"compression": "" if bits == SIXTEEN else bits} | lengths
     return {} if nothing else {path: value for path, value in changes.items() if value}
 
 
@@ -137,7 +139,8 @@ def show_movement(tree: dict[str, Any], question: Question) -> None:
     st.subheader("How the best size moves with the tokens served")
     plans = {count(served): answer(tree, question | {"served": served}) for served in OVER}
     st.markdown(parts.plain(report.movement(plans)))
-    charts.moved(plans, count(question["served"]))
+    if any(isinstance(plan, SizePlan) and plan.best for plan in plans.values()):
+        charts.moved(plans, count(question["served"]))
     rows = [dict(zip(report.MOVED, row, strict=True)) for row in report.moved(plans)]
     st.dataframe(rows, hide_index=True, height="content", alt=f"Best size for {len(rows)} numbers of tokens served.")
 
@@ -145,7 +148,7 @@ def show_movement(tree: dict[str, Any], question: Question) -> None:
 def command(tree: dict[str, Any], question: Question) -> str:
     """The same question as a command."""
     more = [f"--{question['given']}", question["said"], "--serve-tokens", question["served"]]
-    more += [word for name in ("law",) if question[name] for word in (f"--{name}", question[name])]
+    more += ["--law", question["law"]] if question["law"] else []
     more += ["--unique-tokens", question["unique"]] if question["unique"] else []
     more += [word for path, value in question["serve"].items() for word in ("--serve-set", f"{path}={value}")]
     return parts.command_line(tree, "plan size", *more)

@@ -200,10 +200,18 @@ def _answer(search: Search, blank: SizePlan) -> SizePlan:
         stated=candidate(own) if np.isfinite(least[own]) else None,
         rows=tuple(candidate(i) for i in sorted(shown)),
         curve=tuple(candidate(i) for i in range(min(shown), max(shown) + 1) if np.isfinite(least[i])),
-        flat=(float(n[least <= limit].min()), float(n[least <= limit].max())),
+        flat=_flat(n, least <= limit, best),
         rivals={} if quality.unique else search.rivals(float(n[balanced]), float(tokens[balanced])),
     )
     return _finished(plan, search, best, total)
+
+
+def _flat(n: np.ndarray, close: np.ndarray, best: int) -> tuple[float, float]:
+    """The sizes about the best one that are all close to it."""
+    others = np.flatnonzero(~close)
+    below, above = others[others < best], others[others > best]
+    first, last = below[-1] + 1 if len(below) else 0, above[0] - 1 if len(above) else len(n) - 1
+    return float(n[first]), float(n[last])
 
 
 def _finished(plan: SizePlan, search: Search, place: int, total: np.ndarray) -> SizePlan:

@@ -13,6 +13,7 @@ from costmodel.report.table import as_csv as csv_text
 if TYPE_CHECKING:
     from costmodel.plan.sizing import Candidate, SizePlan
 
+LITTLE = 0.01  # of the cost
 SCHEMA = "costmodel/plan-size/1"
 COLUMNS = (
     "parameters",
@@ -96,7 +97,8 @@ def against_balance(plan: SizePlan) -> list[str]:
     if balance == best:
         return [f"{text}; this is the compute-optimal size too."]
     if plan.budget is None:
-        saved = f"{float(saved_share(best.total_usd, balance.total_usd)):.0%} of the cost"
+        share = float(saved_share(best.total_usd, balance.total_usd))
+        saved = f"{share:.0%} of the cost" if share >= LITTLE else f"less than {LITTLE:.0%} of the cost"
     else:
         saved = f"{balance.loss - best.loss:.4f} nats"
     return [f"{text}. Against the compute-optimal {show(balance.parameters, '1')} it saves {saved}."]
