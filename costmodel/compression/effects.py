@@ -28,7 +28,7 @@ SPARSE_GAIN = (1.5, 1.2, 1.8, "mishra-2021")
 # Whose matrix units skip the pattern: NVIDIA's from Ampere on, AMD's from CDNA 3 on.
 SPARSE_UNITS = ("Ampere", "Ada Lovelace", "Hopper", "Blackwell", "CDNA 3.0", "CDNA 4.0")
 # Bytes that could be read while one weight is unpacked. Published kernels with weights in 4 and 8 bits, activations in
-# 16 bits (A100, H200, L40S; at most 64 rows): products of 10^8 weights and more take as long as their bytes and 0.05 more.
+# 16 (A100, H200, L40S; at most 64 rows): products of 10^8 weights and more take as long as reading 0.05 B more.
 # The range goes up to smaller products, where kernels take longer for other reasons.
 UNPACKING = (0.05, 0.01, 0.6, "aiconfigurator-2026")
 # NF4 is unpacked into memory before a training step's product: 2 bytes written and read again.
