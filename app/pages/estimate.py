@@ -29,7 +29,11 @@ def inputs() -> dict[str, Any]:
         hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
         count = st.text_input("Devices", "64", LONGEST_NUMBER, key="devices", bind="query-params")
         precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
-        work = {name: field(name, info) for name, info in KINDS[kind].model_fields.items() if name != "kind"}
+        work = {
+            name: field(name, info)
+            for name, info in KINDS[kind].model_fields.items()
+            if name not in ("kind", "adapters")
+        }
     tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
     tree["workload"] |= {name: value for name, value in work.items() if value}
     return tree if precision == AUTOMATIC else tree | {"precision": precision}
