@@ -95,7 +95,7 @@ LEVERS: tuple[Lever, ...] = (
         ("document-0", "document-1", "document-2", "document-3"),
         "weights that leave the arithmetic (structured) or only the storage (unstructured)",
         None,
-        "Compression of a program comes in a later release; until then give the pruned shape as the model.",
+        "Whole layers, heads and width are pruned by compression: {method: prune, layers: 0.25}.",
     ),
     Lever(
         "distillation",
