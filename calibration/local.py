@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from costmodel import files
 from costmodel import profile as profiles
 from costmodel.calibration import eager
 from costmodel.calibration.fit import Fit, FitError, columns, fit, predict
@@ -168,12 +167,7 @@ def _among_others(records: Sequence[Record], made: dict[str, Any]) -> dict[str, 
 
 def write_profile(path: Path, made: dict[str, Any]) -> None:
     """Write a profile whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    os.fchmod(handle, 0o644)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(made, file, indent=1)
-        file.write("\n")
-    Path(name).replace(path)
+    files.write(path, json.dumps(made, indent=1) + "\n")
 
 
 def fitted(records: Sequence[Record]) -> Fitted:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from costmodel import profile
+from costmodel import files, profile
 from costmodel.calibration import facts, laws, prior
 from costmodel.calibration.fit import IDENTIFIED, Fit, Prior, columns, fit, judged, predict
 from costmodel.calibration.law import Facts, Law, Record
@@ -145,9 +145,7 @@ def refit(found: Iterable[Record], devices: Sequence[str] = SHIPPED) -> dict[str
 def write(made: Mapping[str, Entry], folder: Path = profile.FOLDER) -> None:
     """Write profiles, each in one move."""
     for name, content in made.items():
-        temporary = folder / f"{name}.json.part"
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(folder / f"{name}.json")
+        files.write(folder / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _template() -> Entry:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from costmodel import files
 from costmodel.calibration.law import Record
 from costmodel.calibration.measure.quiet import settled
 from costmodel.calibration.measure.record import FIELDS, SCHEMA, BadFile
@@ -65,9 +66,7 @@ def write(path: Path, records: Iterable[Record]) -> None:
             seen.add(environment["id"])
             lines.append(json.dumps(environment, separators=(",", ":")))
         lines.append(json.dumps({**record, "environment": environment["id"]}, separators=(",", ":"), allow_nan=False))
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), 9, mtime=0))
-    temporary.replace(path)
+    files.write(path, gzip.compress(("\n".join(lines) + "\n").encode(), 9, mtime=0))
 
 
 def _lines(path: Path) -> list[str]:

@@ -24,13 +24,11 @@ from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
 from costmodel.model import model
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelFamily
-from costmodel.source import ScenarioError
 from costmodel.units import HOUR, MONTH, YEAR
 from costmodel.workloads.formulas.run import mean_time_between_failures
 
 USER = "stated in the scenario"
 RULE = "costmodel-prior"
-ResolveError = ScenarioError
 OPTIMIZER_STATE = {"adamw": 12.0, "adam": 12.0, "sgd-momentum": 8.0, "sgd": 4.0}
 
 

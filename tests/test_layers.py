@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "costmodel"
 FLOORS = [
-    {"units"},
+    {"units", "files"},
     {"trace", "ops", "formula"},
     {"notation", "readings"},
     {"operators.matmul", "operators.attention", "operators.memory_bound", "operators.collective", "program"},

@@ -145,7 +145,7 @@ def calibrate(runs: Runs, name: str, base: str | None = None) -> SiteFit:
     """The profile called `name` that fits measured runs, from the profile `base` (None: that of their device).
 
     Raises RunError for a name that cannot be one and for runs of devices with different profiles, ProfileError for an
-    unknown base, CatalogError and ResolveError for a scenario that does not resolve.
+    unknown base, CatalogError and ScenarioError for a scenario that does not resolve.
     """
     if not profiles.NAME.fullmatch(name) or (profiles.FOLDER / f"{name}.json").exists():
         raise RunError(f"{name[:60]!r} cannot name a profile; write one that does not ship, of letters, digits and -")

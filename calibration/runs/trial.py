@@ -18,7 +18,7 @@ from costmodel.calibration.runs.forward import Forward
 from costmodel.calibration.runs.run import Run
 from costmodel.calibration.runs.table import stated
 from costmodel.catalog import CatalogError
-from costmodel.resolve import ResolveError, resolve
+from costmodel.resolve import resolve
 from costmodel.source import ScenarioError
 from costmodel.validation.question import Skip
 from costmodel.validation.table import read
@@ -53,7 +53,7 @@ def sources(table: Path) -> dict[str, list[Run]]:
         try:
             run = stated(row.text("row_id"), row)
             resolve(run.scenario)
-        except (Skip, ScenarioError, CatalogError, ResolveError):
+        except (Skip, ScenarioError, CatalogError):
             continue
         if "step_time_s" in run.measured:
             found[row.text("source")].setdefault(run.scenario.model_dump_json(), run)

@@ -22,6 +22,7 @@ from costmodel.operators.matmul import matrix_bytes
 from costmodel.operators.memory_bound import CLASSES, copy_bytes
 from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
 from costmodel.operators.timing import operator_time
+from costmodel.parallel.pipeline import repeated
 from costmodel.profile import FAMILY
 from costmodel.program import Operator
 from costmodel.ranges import draw, normals
@@ -72,22 +73,19 @@ def predict(case: Case, on: Machine) -> Number:
     """Time of one unit of a case [s]."""
     on = _among_others(on, "training_factor" if case.work.update else "forward_factor")
     parts = _parts(case.work, _shared(on, max(1, case.work.processes), bool(case.work.processes)))
-    once = eager.repeated_time(on.factors.get("machine", 1.0), ops.total(parts))
-    return eager.time_per_unit(eager.repeated_time(case.work.times, once), case.units)
+    once = repeated(on.factors.get("machine", 1.0), ops.total(parts))
+    return eager.time_per_unit(repeated(case.work.times, once), case.units)
 
 
 def _among_others(on: Machine, named: str) -> Machine:
     """The machine with what calls take in a network: launches, and what the host pays."""
-    factor = eager.repeated_time(on.factors.get("calls", 1.0), on.calls.get(named, 1.0))
+    factor = repeated(on.factors.get("calls", 1.0), on.calls.get(named, 1.0))
     laws = {law: dict(constants) for law, constants in on.laws.items()}
     for constants in laws.values():
         for name in ("launch", "start"):
             if name in constants:
-                constants[name] = eager.repeated_time(factor, constants[name])
-    calls = {
-        name: value if name.endswith("factor") else eager.repeated_time(factor, value)
-        for name, value in on.calls.items()
-    }
+                constants[name] = repeated(factor, constants[name])
+    calls = {name: value if name.endswith("factor") else repeated(factor, value) for name, value in on.calls.items()}
     return replace(on, laws=laws, calls=calls)
 
 
@@ -134,15 +132,15 @@ def _parts(work: Work, on: Machine) -> dict[str, Number]:
     """Time of one step or pass by part."""
     training = 1.0 if work.update else 0.0
     layers = [(stage.times, layer) for stage in work.stages for layer in stage.layers]
-    traffic = ops.total({str(i): eager.repeated_time(n, x.operator.traffic) for i, (n, x) in enumerate(layers)})
-    weights = ops.total({str(i): eager.repeated_time(n, _weights(x)) for i, (n, x) in enumerate(layers)})
+    traffic = ops.total({str(i): repeated(n, x.operator.traffic) for i, (n, x) in enumerate(layers)})
+    weights = ops.total({str(i): repeated(n, _weights(x)) for i, (n, x) in enumerate(layers)})
     between = eager.step_working_set(traffic, weights, training)
     forward, backward = dict[str, Number](), dict[str, Number]()
     for i, (times, layer) in enumerate(layers):
         once = layer_time(layer, on, between)
-        forward[str(i)] = eager.repeated_time(times, once)
+        forward[str(i)] = repeated(times, once)
         if training and layer.recorded:
-            backward[str(i)] = eager.repeated_time(times, _backward(layer, once, on))
+            backward[str(i)] = repeated(times, _backward(layer, once, on))
     parts = {"forward": ops.total(forward), "backward": ops.total(backward or {"none": 0.0})}
     recorded = sum(times * layer.operator.calls for times, layer in layers if layer.recorded) * training
     start = on.calls.get("start", 0.0) * training
@@ -171,14 +169,14 @@ def _update(work: Work, on: Machine) -> dict[str, Number]:
         on.hardware["cache"],
         *(constants[name] for name in ("bandwidth_efficiency", "launch", "cache_speedup")),
     )
-    parts["update"] = host_call_time(1.0, constants["start"], eager.repeated_time(on.factors[law], step))
+    parts["update"] = host_call_time(1.0, constants["start"], repeated(on.factors[law], step))
     if work.processes > 1:
         link = on.laws["link"]
         payload = copy_bytes(update.parameters, 0.5, FP32)
         efficiency, latency, power = (link[n] for n in ("bandwidth_efficiency", "latency", "overlap_power"))
         bandwidth = on.hardware["link_bandwidth"]
         time = ring_time(payload, work.processes, PASSES["all_reduce"], bandwidth, efficiency, latency, 0.0, power)
-        parts["averaging"] = eager.repeated_time(on.factors["link"], time)
+        parts["averaging"] = repeated(on.factors["link"], time)
     return parts
 
 
@@ -186,7 +184,7 @@ def layer_time(layer: Layer, on: Machine, between: Number) -> Number:
     """Forward time of a layer whose weights come again after `between` bytes [s]."""
     law = law_of(layer)
     once = _operator_time(layer, on, on.laws[law], between)
-    once = eager.repeated_time(on.factors.get(law, 1.0), once)
+    once = repeated(on.factors.get(law, 1.0), once)
     if "fresh_rate" in on.hardware:
         made = layer.operator.outputs or eager.written_bytes(layer.operator.traffic)
         new = eager.fresh_time(made, on.hardware["fresh_rate"])

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from costmodel import files
 from costmodel import profile as profiles
 from costmodel.calibration.measure.device import Device
 from costmodel.calibration.verify.case import LIMIT_S, Case, measure
@@ -95,9 +96,8 @@ def keep(rows: list[Row], name: str) -> Path:
     """Keep the rows as those of the profile `name`; returns the file."""
     path = _file(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(document(rows), indent=1), encoding="utf-8")
-    return temporary.replace(path)
+    files.write(path, json.dumps(document(rows), indent=1))
+    return path
 
 
 def kept(name: str) -> list[Row] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from costmodel import files
 from costmodel.cli.options import output_option
 from costmodel.validation.run import KINDS, validate
 from costmodel.validation.summary import Validation
@@ -60,8 +61,6 @@ class Progress:
 
 def _write(path: Path, found: Validation) -> None:
     """Write the page whole or not at all."""
-    from tempfile import NamedTemporaryFile
-
     from costmodel.report.validation import as_html
 
     try:
@@ -69,15 +68,7 @@ def _write(path: Path, found: Validation) -> None:
     except ImportError:
         raise click.UsageError("the report needs plotly; run: pip install 'costmodel[app]'") from None
     try:
-        with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(page)
-                file.close()
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        files.write(path, page)
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None

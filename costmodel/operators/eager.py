@@ -70,12 +70,6 @@ def core_bandwidth(bandwidth: BytesPerSecond, cores: Count) -> BytesPerSecond:
     return bandwidth / cores
 
 
-@formula(r"t_{all}", source="definition")
-def repeated_time(times: Count, once: Seconds) -> Seconds:
-    """Time of doing the same so many times."""
-    return times * once
-
-
 @formula(r"t_{unit}", source="definition")
 def time_per_unit(duration: Seconds, units: Count) -> Seconds:
     """Time of a call over what it delivers."""
