@@ -47,11 +47,11 @@ def uncertain(assumptions: Assumptions) -> list[Assumption]:
 
 
 def draw(assumption: Assumption, z: np.ndarray) -> np.ndarray:
-    """Values of one assumption at standard normals z."""
+    """Values of one assumption at standard normals z; a fraction stays below 1, or below a value measured above 1."""
     low, high = max(assumption.low or 0.0, 1e-3 * assumption.value), assumption.high or assumption.value
     up, down = np.log(max(high / assumption.value, 1.0)), np.log(max(assumption.value / low, 1.0))
     values = assumption.value * np.exp(np.where(z > 0, up, down) * z / Z90)
-    return np.minimum(values, 0.99) if assumption.unit == "fraction" else np.asarray(values)
+    return np.minimum(values, max(1.0, assumption.value)) if assumption.unit == "fraction" else np.asarray(values)
 
 
 def drawn(assumptions: Assumptions, layout: Layout) -> tuple[Job, list[Assumption]]:

@@ -1,6 +1,7 @@
 """Whole estimates: published runs, sums, properties, units, ranges, layouts."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 import costmodel
 from costmodel import engine
 from costmodel.api import estimate
-from costmodel.job import Layout, dimensions
+from costmodel.job import Assumption, Layout, dimensions
 from costmodel.loading import load
+from costmodel.ranges import draw, normals
 from costmodel.resolve import resolve
 from costmodel.units import NONE, unit
 
@@ -130,10 +132,28 @@ def test_ranges_contain_the_value_and_widen_with_ignorance():
         assert answer.ranges[name]["p10"] < answer.totals[name] < answer.ranges[name]["p90"]
 
 
-def test_draws_have_the_stated_percentiles():
-    from costmodel.job import Assumption
-    from costmodel.ranges import draw, normals
+@pytest.mark.parametrize("hardware", ["cpu-epyc-2core", "h100-sxm", "a100-sxm-80gb", "l40s", "t4", "b200-sxm"])
+def test_answers_lie_within_their_ranges(hardware):
+    works = ("train", "finetune", "serve", "infer", {"kind": "infer", "input_tokens": 512, "output_tokens": 1})
+    fitting = 0
+    for model, devices, workload in product(("pythia-160m", "llama-3.2-1b", "llama-3.1-8b"), (1, 16), works):
+        scenario = {"model": model, "hardware": hardware, "devices": devices, "workload": workload}
+        answer = estimate(scenario | {"costs": {"price": "1 USD/h"}})
+        for name in answer.ranges.keys() & answer.totals:
+            low, high = answer.ranges[name]["p10"], answer.ranges[name]["p90"]
+            assert low * (1 - 1e-9) <= answer.totals[name] <= high * (1 + 1e-9), (scenario, name)
+        fitting += answer.fits
+    assert fitting >= 8
 
+
+@pytest.mark.parametrize(("value", "bound"), [(0.6, 1.0), (1.1, 1.1), (4.0, 4.0)])
+def test_fractions_are_drawn_within_their_bound(value, bound):
+    values = draw(Assumption("x", value, "fraction", "fitted", "", 0.8 * value, 2 * value), normals(5)[0])
+    assert values.max() == bound
+    assert np.median(values) == pytest.approx(value, rel=0.01)
+
+
+def test_draws_have_the_stated_percentiles():
     z = normals(5)
     values = draw(Assumption("x", 2.0, "1", "default", "", 1.0, 8.0), z[2])
     assert np.quantile(values, [0.1, 0.5, 0.9]) == pytest.approx([1.0, 2.0, 8.0], rel=0.03)
