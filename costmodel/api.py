@@ -8,6 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from costmodel import engine
+from costmodel.advice import warnings
 from costmodel.job import RECOMPUTE, Assumption, Layout, numbers
 from costmodel.loading import load
 from costmodel.outcome import Outcome
@@ -85,7 +86,7 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     """
     resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
     result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
-    answer = Estimate(resolved, result, tuple(_settled(resolved, result)), tuple(_warnings(resolved, result)))
+    answer = Estimate(resolved, result, tuple(_settled(resolved, result)), warnings(resolved, result))
     if resolved.scenario.compression:
         from costmodel.compression.account import account
 
@@ -127,17 +128,6 @@ def _settled(resolved: Resolved, result: Outcome) -> list[Assumption]:
             assumption = replace(assumption, value=value, status="inferred")
         settled.append(assumption)
     return settled
-
-
-def _warnings(resolved: Resolved, result: Outcome) -> list[str]:
-    found = list(resolved.warnings)
-    rate = resolved.scenario.traffic.request_rate
-    if rate is not None and result.performance["requests_per_s"] < rate:
-        found.append("the request rate is beyond saturation: requests queue up without end; add devices")
-    tokens, parameters = result.job.workload.tokens, result.performance["parameters"]
-    if resolved.kind == "train" and tokens < parameters:
-        found.append("fewer tokens than parameters: a smaller model would learn as much")
-    return found
 
 
 def _nearest(resolved: Resolved) -> dict[str, int | str | None]:

@@ -71,6 +71,48 @@ def test_kv_heads_replicate_beyond_their_number():
     assert cache[8] == cache[16] == cache[32] == 2000 * 32 * 2 * 128 * 2
 
 
+@pytest.mark.parametrize("devices", [24, 64, 384, 1000, 4096, 16384])
+def test_the_default_batch_stays_about_four_million_tokens(devices):
+    job = estimate(BASE, [f"devices={devices}"]).outcome.job
+    assert 0.7 < job.workload.global_batch * job.workload.sequence / 2**22 < 1.4
+    assert job.workload.global_batch % (job.parallelism.dp * job.parallelism.micro_batch) == 0
+
+
+def test_a_batch_that_devices_force_is_said():
+    answer = estimate(BASE, ["devices=1009"])  # a prime: neither tp nor pp can take some of them
+    assert answer.outcome.job.workload.global_batch == 1009
+    assert "grew to 8,265,728 tokens" in answer.warnings[0]
+    assert not estimate(BASE, ["devices=1024"]).warnings
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("workload.global_batch=1", "no evidence for 0.00"),  # the best for 160 B tokens is 1.45 M tokens
+        ("workload.global_batch=8192", "no evidence for 46"),
+        ("workload.tokens=1e6", "one step takes 4,194,304 tokens"),
+    ],
+)
+def test_absurd_batches_are_said(change, says):
+    small = ["devices=1", "parallelism.recompute=full", "hardware=b200-sxm"]
+    assert any(says in warning for warning in estimate(BASE, [*small, change]).warnings)
+
+
+SERVER = BASE | {"model": "qwen2.5-32b", "devices": 8, "workload": "serve"}
+
+
+def test_a_much_better_server_layout_is_named_with_what_to_type():
+    first = estimate(SERVER)
+    (warning,) = first.warnings
+    better = estimate(SERVER, [warning.rpartition("--set ")[2]])
+    times = better.outcome.performance["requests_per_s"] / first.outcome.performance["requests_per_s"]
+    assert times >= 1.5
+    assert f"{times:.2g} times" in warning
+    assert not better.warnings
+    assert not estimate(SERVER, ["parallelism.tp=1"]).warnings  # who states a layout has chosen
+    assert not estimate(SERVER | {"model": "llama-3.1-8b"}).warnings
+
+
 def test_sequence_parallelism_splits_norms():
     node = ["parallelism.tp=8", "parallelism.pp=1", "parallelism.zero=1", "parallelism.micro_batch=1"]
     on, off = (estimate(BASE, [*node, f"parallelism.sequence_parallel={said}"]) for said in ("true", "false"))

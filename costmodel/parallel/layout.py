@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain, product
 from typing import Any
 
+from costmodel import ops
 from costmodel.job import Job, Layout
 from costmodel.units import Number
 
@@ -73,8 +74,24 @@ def choose(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
     """The first layout for which `fits` (a bool or an array of bools) holds; what `said` states is kept.
 
     Works on arrays of jobs: each element gets its own first fit. What never fits gets the last candidate that is
-    possible, or an impossible one where there is none.
+    possible, or an impossible one where there is none. A global batch that is unsaid keeps its usual size, with fewer
+    replicas than devices where need be; only where no such layout fits may it grow to a micro-batch for each device.
     """
+    chosen = _choose(job, said, fits, training)
+    if not training or said.workload.global_batch is not None:
+        return chosen
+    most, batch = job.devices * _stated(said.parallelism.micro_batch), job.workload.global_batch
+    settled, crowded = replace(job, parallelism=chosen), most > batch
+    if not _any(crowded):
+        return chosen
+    good = _either(_not(crowded), _both(possible(settled, said), fits(settled)))
+    if _all(good):
+        return chosen
+    roomy = replace(job, workload=replace(job.workload, global_batch=ops.maximum(most, batch)))
+    return _merge(good, chosen, _choose(roomy, said, fits, training))
+
+
+def _choose(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
     chosen = _first(job, said, fits, training)
     if said.parallelism.micro_batch is not None or not training:
         return chosen

@@ -116,19 +116,27 @@ def batch_cost(name: str, batch: float, reference: float) -> Expected:
     return Expected(value, value / spread, value * spread, "ratio", new.evidence, warnings)
 
 
+def batch_over_best(tokens: float, batch_tokens: float) -> float:
+    """A batch over the one of the least loss at fixed tokens, for language models.
+
+    Raises ValueError, and NoEvidence for a batch beyond those swept.
+    """
+    best = best_batch_tokens(positive(tokens, "tokens"))
+    ratio = positive(batch_tokens, "batch in tokens") / best
+    if not 1 / 16 <= ratio <= 16:
+        raise NoEvidence(
+            f"no evidence for {ratio:.3g} times the best batch of {best:.3g} tokens; swept 1/16 to 16 times"
+        )
+    return ratio
+
+
 def loss_at_batch(tokens: float, batch_tokens: float) -> Expected:
     """Loss in nats per token that a batch costs against the best batch, at fixed tokens, for language models.
 
     Raises ValueError, and NoEvidence beyond what was swept.
     """
-    positive(tokens, "tokens")
-    best = best_batch_tokens(tokens)
-    ratio = positive(batch_tokens, "batch in tokens") / best
-    fitted = constants("steps")
-    if not 1 / 16 <= ratio <= 16:
-        raise NoEvidence(
-            f"no evidence for {ratio:.3g} times the best batch of {best:.3g} tokens; swept 1/16 to 16 times"
-        )
+    batch_over_best(tokens, batch_tokens)
+    best, fitted = best_batch_tokens(tokens), constants("steps")
     if not 2e9 / 100 <= tokens <= 1e11 * 100:
         raise NoEvidence(f"no evidence at {tokens:.3g} tokens; the best batch was swept from 2e9 to 1e11 tokens")
     value = loss_off_best_batch(batch_tokens, best, fitted["loss above best"], fitted["loss below best"])

@@ -16,13 +16,16 @@ from costmodel.workloads.formulas import work as f
 
 
 def fill(job: Job) -> Job:
-    """The job with the work that was left unsaid filled in by rule."""
-    work = job.workload
+    """The job with the work that was left unsaid filled in by rule; the batch in its usual size before the layout."""
+    work, layout, batch = job.workload, job.parallelism, job.workload.global_batch
     sequence = f.sequence_default(job.model.max_sequence) if work.sequence is None else work.sequence
     tokens = work.tokens
     if tokens is None:
         tokens = f.total_training_tokens_default(parameters(whole(job, sequence)))
-    batch = f.global_batch_default(sequence, job.devices) if work.global_batch is None else work.global_batch
+    if batch is None:
+        batch = f.usual_batch(sequence)
+        if layout.dp is not None and layout.micro_batch is not None:
+            batch = f.global_batch_default(batch, layout.dp, layout.micro_batch)
     return replace(job, workload=replace(work, sequence=sequence, tokens=tokens, global_batch=batch))
 
 

@@ -17,10 +17,16 @@ def sequence_default(max_sequence: Count) -> Count:
     return ops.minimum(max_sequence, 8192)
 
 
+@formula(r"B_{use}", source="costmodel-prior")
+def usual_batch(sequence: Count) -> Count:
+    """Sequences per step that hold about 4 M tokens (2²²), at least one."""
+    return ops.maximum(ops.floor(4194304 / sequence), 1)
+
+
 @formula(r"B", source="costmodel-prior")
-def global_batch_default(sequence: Count, devices: Count) -> Count:
-    """Sequences per step when none are stated: about 4 M tokens (2²²), a multiple of the number of devices."""
-    return devices * ops.ceil(4194304 / sequence / devices)
+def global_batch_default(usual: Count, dp: Count, micro_batch: Count) -> Count:
+    """Sequences per step when none are stated: the usual number, in whole micro-batches for every replica."""
+    return dp * micro_batch * ops.maximum(ops.floor(usual / (dp * micro_batch) + 1 / 2), 1)
 
 
 @formula(r"n_{step}", source="definition")

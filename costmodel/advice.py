@@ -1,0 +1,70 @@
+"""What a reader of an answer should know beside it: warnings, each with what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from costmodel import engine
+from costmodel.job import numbers
+from costmodel.outcome import Outcome
+from costmodel.parallel.layout import POWERS
+from costmodel.resolve import Resolved
+from costmodel.workloads.formulas.step import tokens_per_step
+from costmodel.workloads.formulas.work import usual_batch
+
+CLEARLY = 1.5  # times the throughput at which another layout is worth a word
+
+
+def warnings(resolved: Resolved, result: Outcome) -> tuple[str, ...]:
+    """The warnings of an estimate, those of its resolution first."""
+    training = resolved.kind in engine.TRAINING
+    return (*resolved.warnings, *(_training if training else _serving)(resolved, result))
+
+
+def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
+    work, layout, said = result.job.workload, result.job.parallelism, resolved.scenario.workload
+    batch = tokens_per_step(work.global_batch, work.sequence)
+    if said.global_batch is None and layout.dp * layout.micro_batch > usual_batch(work.sequence):
+        yield (
+            f"the global batch grew to {batch:,.0f} tokens, not about 4 M, since each of {layout.dp:,.0f} replicas "
+            "needs a micro-batch; set workload.global_batch, or use fewer devices"
+        )
+    if batch > work.tokens:
+        yield (
+            f"one step takes {batch:,.0f} tokens, and the whole run has {work.tokens:,.0f}; set workload.global_batch"
+        )
+    if resolved.kind == "train":
+        from costmodel.quality.evidence import NoEvidence
+        from costmodel.quality.steps import batch_over_best
+
+        try:
+            batch_over_best(work.tokens, batch)
+        except NoEvidence as error:
+            yield f"a global batch of {batch:,.0f} tokens: {error}; set workload.global_batch"
+        if work.tokens < result.performance["parameters"]:
+            yield "fewer tokens than parameters: a smaller model would learn as much"
+
+
+def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
+    rate = resolved.scenario.traffic.request_rate
+    answered = result.performance["requests_per_s"]
+    if rate is not None and answered < rate:
+        yield "the request rate is beyond saturation: requests queue up without end; add devices"
+    if result.feasible and resolved.scenario.parallelism.tp is None:
+        tp, best = max(_other_layouts(resolved), key=lambda found: found[1])
+        if best >= CLEARLY * answered:
+            yield (
+                f"the first layout that fits has tp {result.job.parallelism.tp:g}; another answers {best / answered:.2g} "
+                f"times as many requests on these devices: --set parallelism.tp={tp:g}"
+            )
+
+
+def _other_layouts(resolved: Resolved) -> Iterator[tuple[float, float]]:
+    """The tensor-parallel degrees of a server, with the requests per second that all replicas answer."""
+    job = numbers(resolved.assumptions)
+    for tp in POWERS:
+        if tp > min(job.devices, job.hardware.scale_up_domain):
+            return
+        result = engine.complete(replace(job, parallelism=replace(job.parallelism, tp=tp)), resolved.kind)
+        yield tp, result.performance["requests_per_s"] if result.feasible else 0.0
