@@ -1,8 +1,8 @@
-"""What a reader of an answer should know beside it: warnings, each with what to write instead."""
+"""What to know beside an answer: warnings, and what would narrow its ranges, each with what to write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from costmodel import engine
@@ -10,9 +10,12 @@ from costmodel.job import numbers
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import POWERS
 from costmodel.resolve import Resolved
+from costmodel.units import shortened
 from costmodel.workloads.formulas.step import tokens_per_step
 from costmodel.workloads.formulas.work import usual_batch
 
+# Assumptions that a scenario states under another name.
+SAID_AS = {"costs.rate": "costs.staff", "profile.framework.host_time_per_step": "engine.host_time"}
 CLEARLY = 1.5  # times the throughput at which another layout is worth a word
 
 
@@ -22,17 +25,39 @@ def warnings(resolved: Resolved, result: Outcome) -> tuple[str, ...]:
     return (*resolved.warnings, *(_training if training else _serving)(resolved, result))
 
 
+def narrowing(resolved: Resolved, drivers: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """What a user can do about the assumptions that move a total most, with the share of its spread that each has."""
+    found: dict[str, float] = {}
+    for path, share in drivers:
+        if words := _remedy(resolved, path):
+            found[words] = found.get(words, 0.0) + share
+    return sorted(found.items(), key=lambda item: -item[1])
+
+
+def _remedy(resolved: Resolved, path: str) -> str | None:
+    """How to know an assumption better; None for one that a scenario cannot state."""
+    section, _, name = SAID_AS.get(path, path).partition(".")
+    if section == "profile":
+        if resolved.kind in engine.TRAINING:
+            return "fit the laws to your own steps (costmodel calibrate --from-runs RUNS.csv)"
+        return "measure the device (docs/calibration.md)"
+    said = getattr(resolved.scenario, section)
+    return f"state {section}.{name}" if name in getattr(type(said), "model_fields", {}) else None
+
+
 def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
-    work, layout, said = result.job.workload, result.job.parallelism, resolved.scenario.workload
+    work, layout = result.job.workload, result.job.parallelism
+    said = resolved.assumptions["workload.global_batch"].value
     batch = tokens_per_step(work.global_batch, work.sequence)
-    if said.global_batch is None and layout.dp * layout.micro_batch > usual_batch(work.sequence):
+    if said is None and layout.dp * layout.micro_batch > usual_batch(work.sequence):
         yield (
-            f"the global batch grew to {batch:,.0f} tokens, not about 4 M, since each of {layout.dp:,.0f} replicas "
-            "needs a micro-batch; set workload.global_batch, or use fewer devices"
+            f"the global batch grew to {shortened(batch)} tokens, not about 4 M, since each of "
+            f"{layout.dp:,.0f} replicas needs a micro-batch; set workload.global_batch, or use fewer devices"
         )
     if batch > work.tokens:
         yield (
-            f"one step takes {batch:,.0f} tokens, and the whole run has {work.tokens:,.0f}; set workload.global_batch"
+            f"one step takes {shortened(batch)} tokens, and the whole run has {shortened(work.tokens)}; "
+            "set workload.global_batch"
         )
     if resolved.kind == "train":
         from costmodel.quality.evidence import NoEvidence
@@ -41,7 +66,7 @@ def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
         try:
             batch_over_best(work.tokens, batch)
         except NoEvidence as error:
-            yield f"a global batch of {batch:,.0f} tokens: {error}; set workload.global_batch"
+            yield f"a global batch of {shortened(batch)} tokens: {error}; set workload.global_batch"
         if work.tokens < result.performance["parameters"]:
             yield "fewer tokens than parameters: a smaller model would learn as much"
 
@@ -55,8 +80,8 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
         tp, best = max(_other_layouts(resolved), key=lambda found: found[1])
         if best >= CLEARLY * answered:
             yield (
-                f"the first layout that fits has tp {result.job.parallelism.tp:g}; another answers {best / answered:.2g} "
-                f"times as many requests on these devices: --set parallelism.tp={tp:g}"
+                f"the first layout that fits has tp {result.job.parallelism.tp:g}; another answers "
+                f"{best / answered:.2g} times as many requests on these devices: --set parallelism.tp={tp:g}"
             )
 
 

@@ -181,6 +181,14 @@ def _nearest(name: str) -> str:
     return f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
 
 
+def shortened(value: float, digits: int = 3) -> str:
+    """A count as people write it, so that `count` reads it: "589 B"."""
+    for suffix in ("T", "B", "M", "k"):
+        if abs(value) >= 0.9995 * COUNT_SUFFIXES[suffix]:
+            return f"{value / COUNT_SUFFIXES[suffix]:.{digits}g} {suffix}"
+    return f"{value:.{digits}g}"
+
+
 def count(text: object) -> float:
     """A dimensionless number: 1000000, "1e12", "2 T", "70 B", "12%".
 

@@ -18,7 +18,7 @@ from costmodel.quality import scaling, steps
 from costmodel.quality.evidence import Expected, NoEvidence, positive
 from costmodel.scenario import Scenario
 from costmodel.source import clash
-from costmodel.units import UNITS
+from costmodel.units import UNITS, shortened
 from costmodel.workloads.formulas.step import tokens_per_step
 
 TABLE = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0)  # sizes shown, as multiples of the best
@@ -272,8 +272,8 @@ def _warnings(plan: SizePlan, search: Search, total: np.ndarray) -> list[str]:
     ratio = float(tokens_per_parameter(tokens, n[place]))
     if ratio > MOST_PER_PARAMETER:
         found.append(
-            f"clipped: the optimum would be {n[place]:.3g} parameters at {ratio:,.0f} tokens each, and published runs "
-            f"have tested the laws up to {MOST_PER_PARAMETER:g}"
+            f"clipped: the optimum would be {shortened(n[place])} parameters at {ratio:,.0f} tokens each, and "
+            f"published runs have tested the laws up to {MOST_PER_PARAMETER:g}"
         )
     if best.parameters == n[np.isfinite(total)].max() and best.parameters < n.max():
         found.append("no larger size fits the devices or the evidence; a larger one may be better")

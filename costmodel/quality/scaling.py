@@ -16,7 +16,7 @@ from costmodel import ops
 from costmodel.catalog.table import find, key
 from costmodel.formula import formula
 from costmodel.quality.evidence import Evidence, Expected, NoEvidence, constants, positive, table
-from costmodel.units import Count, Flop, Fraction, Number
+from costmodel.units import Count, Flop, Fraction, Number, shortened
 
 EPOCHS = 16.0  # repeats beyond which the data-constrained law, which knows no overfitting, is refused
 NOISE = 0.02  # nats between runs of one family beside the form of the law
@@ -174,7 +174,8 @@ def tokens_for_loss(target: float, parameters: float, name: str = DEFAULT) -> Ex
     smallest = smallest_parameters(target, used.irreducible, used.size_scale, used.size_exponent)
     if parameters <= smallest:
         raise NoEvidence(
-            f"{parameters:.3g} parameters never reach {target:g} nats by {used.name}; use over {smallest:.3g}"
+            f"{shortened(parameters)} parameters never reach {target:g} nats by {used.name}; "
+            f"use over {shortened(smallest)}"
         )
     value = tokens_at_loss(target, parameters, **used.constants)
     warnings = _warnings(used, parameters, value)
@@ -277,12 +278,11 @@ def _warnings(used: Law, parameters: float, tokens: float) -> list[str]:
     found = []
     for value, what, (low, high) in ((parameters, "parameters", used.parameters), (tokens, "tokens", used.tokens)):
         positive(value, what)
+        seen = f"{used.name}, seen from {shortened(low, 2)} to {shortened(high, 2)}"
         if not low / BEYOND <= value <= high * BEYOND:
-            raise NoEvidence(
-                f"{value:.3g} {what}: more than {BEYOND:g} times outside {used.name}, seen from {low:.2g} to {high:.2g}"
-            )
+            raise NoEvidence(f"{shortened(value)} {what}: more than {BEYOND:g} times outside {seen}")
         if not low <= value <= high:
-            found.append(f"{value:.3g} {what} lie outside {used.name}, seen from {low:.2g} to {high:.2g}")
+            found.append(f"{shortened(value)} {what} lie outside {seen}")
     return found
 
 

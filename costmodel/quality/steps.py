@@ -13,7 +13,7 @@ from costmodel import ops
 from costmodel.catalog.table import find, key
 from costmodel.formula import formula
 from costmodel.quality.evidence import Evidence, Expected, NoEvidence, constants, positive, table
-from costmodel.units import Count, Fraction
+from costmodel.units import Count, Fraction, shortened
 
 BEYOND = 4.0  # times outside the batches measured that are refused
 TUNED = "reference points are tuned for each batch; scaling the batch without tuning does worse"
@@ -122,10 +122,10 @@ def batch_over_best(tokens: float, batch_tokens: float) -> float:
     Raises ValueError, and NoEvidence for a batch beyond those swept.
     """
     best = best_batch_tokens(positive(tokens, "tokens"))
-    ratio = positive(batch_tokens, "batch in tokens") / best
+    ratio = float(positive(batch_tokens, "batch in tokens") / best)
     if not 1 / 16 <= ratio <= 16:
         raise NoEvidence(
-            f"no evidence for {ratio:.3g} times the best batch of {best:.3g} tokens; swept 1/16 to 16 times"
+            f"no evidence for {ratio:.3g} times the best batch of {shortened(best)} tokens; swept 1/16 to 16 times"
         )
     return ratio
 
@@ -138,10 +138,10 @@ def loss_at_batch(tokens: float, batch_tokens: float) -> Expected:
     batch_over_best(tokens, batch_tokens)
     best, fitted = best_batch_tokens(tokens), constants("steps")
     if not 2e9 / 100 <= tokens <= 1e11 * 100:
-        raise NoEvidence(f"no evidence at {tokens:.3g} tokens; the best batch was swept from 2e9 to 1e11 tokens")
+        raise NoEvidence(f"no evidence at {shortened(tokens)} tokens; the best batch was swept from 2 B to 100 B")
     value = loss_off_best_batch(batch_tokens, best, fitted["loss above best"], fitted["loss below best"])
     error = fitted["loss error"] + fitted["loss relative error"] * value
-    warnings = () if 2e9 <= tokens <= 1e11 else (f"{tokens:.3g} tokens lie outside the sweep, 2e9 to 1e11",)
+    warnings = () if 2e9 <= tokens <= 1e11 else (f"{shortened(tokens)} tokens lie outside the sweep, 2 B to 100 B",)
     rows = Evidence(int(fitted["loss rows"]), ("li-2025",))
     return Expected(value, max(0.0, value - error), value + error, "nats per token", rows, warnings)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from costmodel.units import DAY, HOUR, YEAR
+from costmodel.units import DAY, HOUR, YEAR, shortened
 
 SCALES = {
     "s": (
@@ -47,9 +47,11 @@ def show(value: float, unit: str, digits: int = 3) -> str:
 
 
 def interval(low: float, high: float, unit: str) -> str:
-    """A range in one unit: "17–27 days"."""
-    size, name = _scale(abs(high), SCALES.get(unit, ((1.0, unit),)))
-    return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
+    """A range in the unit of its low end, "17–27 days" or "630–1,100 hours", or each end in its own."""
+    size, name = _scale(abs(low or high), SCALES.get(unit, ((1.0, unit),)))
+    if abs(high) < 1e4 * size:
+        return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
+    return f"{show(low, unit, 2)} – {show(high, unit, 2)}"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -57,7 +59,9 @@ def number(value: float, digits: int = 3) -> str:
     if value == 0:
         return "0"
     text = f"{value:.{digits}g}"
-    return f"{float(text):,.0f}" if "e" in text and abs(value) < 1e6 else text
+    if "e" not in text or abs(value) < 1:
+        return text
+    return f"{float(text):,.0f}" if abs(value) < 1e6 else shortened(value, digits)
 
 
 def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:

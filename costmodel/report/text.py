@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from costmodel.advice import narrowing
 from costmodel.job import RECOMPUTE
 from costmodel.report.quantities import interval, show
+from costmodel.workloads.formulas.step import tokens_per_step
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -44,6 +46,7 @@ PERFORMANCE = {
     "cost_per_million_tokens_usd": ("cost per million tokens", "USD"),
     "cost_per_million_output_tokens_usd": ("cost per million output tokens", "USD"),
 }
+STAFF_TO_SAY, TIGHT = 0.1, 0.95  # shares of the cost, and of a device's memory
 OTHER_REMEDY = "hardware with more memory per device, or a smaller model"
 VERBS = {"train": "Training", "finetune": "Fine-tuning", "serve": "Serving", "infer": "Running"}
 
@@ -55,11 +58,44 @@ def sentence(answer: Estimate) -> str:
     if not answer.fits:
         need, have = answer.outcome.memory_used, answer.outcome.job.hardware.memory
         return f"{subject} does not fit: {show(need, 'B')} needed on a device of {show(have, 'B')}."
-    cost = _with_range(answer, "cost_usd")
+    cost = _with_range(answer, "cost_usd") + _staffed(answer)
     if resolved.kind == "serve":
         rate = show(answer.outcome.performance["output_tokens_per_s"], "1")
-        return f"{subject} for {show(totals['time_s'], 's')} costs {cost} at {rate} output tokens/s."
+        each = show(answer.outcome.performance["cost_per_million_output_tokens_usd"], "USD")
+        return (
+            f"{subject} for {show(totals['time_s'], 's')} costs {cost} at {rate} output tokens/s, {each} per million."
+        )
     return f"{subject} takes {_with_range(answer, 'time_s')} and costs {cost}."
+
+
+def _staffed(answer: Estimate) -> str:
+    """How much of the cost is machines, where staff is a good part of it."""
+    parts = answer.outcome.breakdown["cost_usd"]
+    if parts["staff"] < STAFF_TO_SAY * answer.totals["cost_usd"]:
+        return ""
+    machines = "rent" if parts["rent"] else "capital"
+    return f", of which {show(parts[machines], 'USD')} {machines}"
+
+
+def asked(answer: Estimate) -> str:
+    """What was computed: the work, with what was filled in."""
+    job, kind = answer.outcome.job, answer.resolved.kind
+    work, traffic = job.workload, job.traffic
+    if kind in ("train", "finetune"):
+        batch = show(tokens_per_step(work.global_batch, work.sequence), "1")
+        return (
+            f"Work: {show(work.tokens, '1')} tokens in sequences of {show(work.sequence, '1')}, "
+            f"global batch {show(work.global_batch, '1')} ({batch} tokens)."
+        )
+    if traffic.request_rate is not None:
+        load = f"{show(traffic.request_rate, '1/s')} arriving"
+    elif traffic.concurrency is not None:
+        load = f"{show(traffic.concurrency, '1')} in flight per replica"
+    else:
+        load = f"at {traffic.utilisation:.0%} of saturation"
+    subject = f"{show(work.requests, '1')} requests" if kind == "infer" else "requests"
+    prompt, reply = show(work.input_tokens, "1"), show(work.output_tokens, "1")
+    return f"Work: {subject} with prompts of {prompt} tokens and answers of {reply}, {load}."
 
 
 def _with_range(answer: Estimate, name: str) -> str:
@@ -108,7 +144,7 @@ def in_words(changes: Mapping[str, Any]) -> str:
 
 def render(answer: Estimate) -> str:
     """The whole text: what a terminal shows."""
-    lines = [sentence(answer), ""]
+    lines = [sentence(answer), "", asked(answer)]
     if not answer.fits:
         lines += [f"Nearest change that fits: {answer.remedy}", "", *_memory(answer), *_compression(answer)]
         return "\n".join(lines)
@@ -139,11 +175,10 @@ def _dominates(answer: Estimate) -> list[str]:
 
 
 def _change(answer: Estimate) -> list[str]:
-    drivers = answer.drivers.get("cost_usd", [])[:2]
-    if not drivers:
+    known = narrowing(answer.resolved, answer.drivers.get("cost_usd", []))[:2]
+    if not known:
         return []
-    named = " and ".join(f"{path} ({share:.0%} of the spread)" for path, share in drivers)
-    return [f"To narrow the range, state {named}."]
+    return [f"To narrow the range, {' and '.join(f'{words} ({share:.0%} of the spread)' for words, share in known)}."]
 
 
 def _table(answer: Estimate) -> list[str]:
@@ -158,7 +193,9 @@ def _memory(answer: Estimate) -> list[str]:
     listed = ", ".join(
         f"{name} {show(value, 'B')}" for name, value in sorted(parts.items(), key=lambda i: -i[1]) if value
     )
-    return [f"Memory of a device: {show(answer.outcome.memory_used, 'B')} of {show(capacity, 'B')}: {listed}."]
+    used = answer.outcome.memory_used
+    tight = " (tight)" if TIGHT * capacity < used <= capacity else ""
+    return [f"Memory of a device: {show(used, 'B')} of {show(capacity, 'B')}{tight}: {listed}."]
 
 
 def _layout(answer: Estimate) -> str:

@@ -1,0 +1,102 @@
+"""The text of an answer: what was computed, ranges people can read, advice that can be followed."""
+
+from itertools import product
+
+import pytest
+
+from costmodel.advice import narrowing
+from costmodel.api import estimate
+from costmodel.fields import figure
+from costmodel.loading import load
+from costmodel.report.quantities import interval, number
+from costmodel.report.text import render, sentence
+
+TRAIN = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
+SERVE = TRAIN | {"devices": 8, "workload": "serve"}
+DEVICE = {"memory": "80 GB", "memory_bandwidth": "2 TB/s", "peak": {"bf16": "300 TFLOP/s"}, "tdp": "400 W"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "text"),
+    [
+        (630, 1100, "person*h", "630–1,100 hours"),
+        (14 * 86400, 23 * 86400, "s", "14–23 days"),
+        (50 * 60, 2 * 3600, "s", "50–120 min"),
+        (160e3, 410e3, "USD", "160–410 k USD"),
+        (0.0, 5e5, "USD", "0–500 k USD"),
+        (5.0, 9e5, "USD", "5 USD – 900 k USD"),
+        (2.3e-6, 4.2e-6, "USD", "2.3e-06–4.2e-06 USD"),
+    ],
+)
+def test_intervals(low, high, unit, text):
+    assert interval(low, high, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(589e9, "589 B"), (1.5e12, "1.5 T"), (123456, "123,000"), (0.0001234, "0.000123")]
+)
+def test_large_counts_have_one_notation(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("scenario", "says"),
+    [
+        (TRAIN, "Work: 1 T tokens in sequences of 8,192, global batch 512 (4.19 M tokens)."),
+        (SERVE, "Work: requests with prompts of 1,024 tokens and answers of 256, at 50% of saturation."),
+        (SERVE | {"traffic": {"concurrency": 32}}, "answers of 256, 32 in flight per replica."),
+        (SERVE | {"traffic": {"request_rate": "5 requests/s"}}, "answers of 256, 5 /s arriving."),
+        (SERVE | {"workload": {"kind": "infer", "requests": 7}}, "Work: 7 requests with prompts of 1,024 tokens"),
+    ],
+)
+def test_what_was_computed_is_said(scenario, says):
+    assert says in render(estimate(scenario | {"ranges": False}))
+
+
+@pytest.mark.parametrize("kind", ["serve", "infer"])
+def test_serving_says_speed_and_cost(kind):
+    text = render(estimate(SERVE | {"workload": kind}))
+    for label in ("output tokens per second", "cost per million output tokens", "time to first token"):
+        assert f"\n{label} " in text
+    assert "\ntime per output token " in text
+
+
+def test_the_headline_splits_off_staff():
+    assert ", of which 77.1 k USD rent." in sentence(estimate(TRAIN))
+    assert "of which" not in sentence(estimate(TRAIN | {"costs": {"staff": "none"}}))
+    assert "USD capital." in sentence(estimate(TRAIN | {"costs": {"pricing": "own"}}))
+
+
+def test_memory_nearly_full_is_called_tight():
+    full = TRAIN | {"ranges": False, "hardware": DEVICE, "costs": {"price": "1 USD/h"}}
+    used = estimate(full).outcome.memory_used
+    device = estimate(full).outcome.job.parallelism
+    kept = {"parallelism": {"tp": 1, "pp": 1, "zero": int(device.zero), "micro_batch": int(device.micro_batch)}}
+    for share, tight in ((0.96, True), (0.94, False)):
+        memory = {"hardware": DEVICE | {"memory": f"{used / share / 1e9} GB"}}
+        assert ("(tight)" in render(estimate(full | kept | memory))) is tight
+
+
+@pytest.mark.parametrize("hardware", ["h100-sxm", "t4", "cpu-epyc-2core", DEVICE], ids=str)
+def test_what_is_to_be_stated_can_be_stated(hardware):
+    works = ("train", "finetune", "serve", "infer")
+    hints = set()
+    for workload, pricing in product(works, ("rent", "own")):
+        costs = {"price": "1 USD/h"} if pricing == "rent" else {"pricing": "own", "hardware_price": "9000 USD"}
+        scenario = {"model": "llama-3.2-1b", "hardware": hardware, "devices": 8, "workload": workload, "costs": costs}
+        answer = estimate(scenario)
+        for drivers in answer.drivers.values():
+            found = narrowing(answer.resolved, drivers)
+            hints |= {words for words, _ in found}
+            for path in (words.removeprefix("state ") for words, _ in found if words.startswith("state ")):
+                load(scenario, [f"{path}={EXAMPLES.get(path) or example(answer.resolved.scenario, path)}"])
+    assert not any("profile." in words for words in hints)
+    assert any("state" in words for words in hints)
+
+
+EXAMPLES = {"costs.staff": "{people: 2, rate: 90000 USD/year}"}
+
+
+def example(scenario, path):
+    section, _, name = path.partition(".")
+    return figure(type(getattr(scenario, section)).model_fields[name]).example
