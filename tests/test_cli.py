@@ -47,6 +47,30 @@ def test_does_not_fit():
     assert "--set devices=" in done.stdout
 
 
+TOO_BIG = [*QUICK, "--set", "devices=1"]
+
+
+def test_what_does_not_fit_has_no_figures_that_look_like_an_answer():
+    done = run("estimate", *TOO_BIG, "-o", "json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert found["fits"] is found["memory"]["fits"] is False
+    assert found["memory"]["used_bytes"] > found["memory"]["capacity_bytes"]
+    for figures in (found["totals"], found["performance"], *found["breakdown"].values()):
+        assert set(figures.values()) == {None}
+    table = dict(line.split(",")[:2] for line in run("estimate", *TOO_BIG, "-o", "csv").stdout.splitlines()[1:])
+    assert table.pop("fits") == "False"
+    assert float(table.pop("memory_used_bytes")) > 80e9
+    assert set(table.values()) == {""}
+
+
+@pytest.mark.parametrize("command", [["explain", "totals.cost_usd"], ["roofline"]])
+def test_the_working_of_what_does_not_fit_says_so(command):
+    done = run(*command, *TOO_BIG)
+    assert done.returncode == 3
+    assert "does not fit" in done.stdout.splitlines()[0]
+
+
 def test_standard_input_and_set():
     scenario = "model: llama-3.1-8b\nhardware: h100-sxm\ndevices: 64\nworkload: {kind: train, tokens: 1e12}\n"
     done = run("estimate", "-", "--set", "devices=128", text=scenario)

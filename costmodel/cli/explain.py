@@ -11,17 +11,22 @@ from costmodel.cli.options import read, scenario_options
 @click.argument("figure")
 @scenario_options
 @click.option("--depth", type=click.IntRange(1, 50), default=3, show_default=True, help="Levels of formulas to open.")
-def command(figure: str, scenario: str | None, changes: tuple[str, ...], depth: int, **flags: str | None) -> None:
+def command(figure: str, scenario: str | None, changes: tuple[str, ...], depth: int, **flags: str | None) -> int:
     """The working of FIGURE, for example totals.cost_usd or performance.mfu.
 
     \b
     Example:
       costmodel explain totals.cost_usd --model llama-3.1-8b --hardware h100-sxm --devices 64 --workload train
     """
-    from costmodel.loading import load
+    from costmodel.api import estimate
     from costmodel.report.explain import lines, working
-    from costmodel.resolve import resolve
+    from costmodel.report.text import sentence
 
-    resolved = resolve(load(*read(scenario, flags, changes)))
-    for line in lines(working(resolved, figure), figure, depth):
+    source, said = read(scenario, flags, changes)
+    answer = estimate(source, [*said, "ranges=false"])
+    node = working(answer.resolved, figure)
+    if not answer.fits:
+        click.echo(sentence(answer))
+    for line in lines(node, figure, depth):
         click.echo(line)
+    return 0 if answer.fits else 3

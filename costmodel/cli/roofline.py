@@ -12,7 +12,7 @@ from costmodel.cli.options import output_option, read, scenario_options
 @click.command()
 @scenario_options
 @output_option("text", "json", "csv")
-def command(scenario: str | None, changes: tuple[str, ...], output: str, **flags: str | None) -> None:
+def command(scenario: str | None, changes: tuple[str, ...], output: str, **flags: str | None) -> int:
     """A scenario's operators under the roofline of its device: what bounds each, and how near it gets.
 
     \b
@@ -28,3 +28,4 @@ def command(scenario: str | None, changes: tuple[str, ...], output: str, **flags
         click.echo(json.dumps(show.as_dict(found), indent=1, allow_nan=False))
     else:
         click.echo(show.rows(found) if output == "csv" else show.render(found), nl=output != "csv")
+    return 0 if found.fits else 3

@@ -37,5 +37,8 @@ def as_csv(answers: Mapping[str, Estimate]) -> str:
     """One line per scenario."""
     names = list(LABELS)
     return csv_text(
-        [["scenario", *names, "fits"], *([k, *(a.totals[n] for n in names), a.fits] for k, a in answers.items())]
+        [
+            ["scenario", *names, "fits"],
+            *([k, *(a.totals[n] if a.fits else "" for n in names), a.fits] for k, a in answers.items()),
+        ]
     )

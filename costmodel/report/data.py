@@ -9,10 +9,11 @@ from costmodel.report.text import sentence
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
+    from costmodel.outcome import Parts
 
 
 def as_dict(answer: Estimate) -> dict[str, Any]:
-    """Every figure of the estimate, plain numbers in SI."""
+    """Every figure of the estimate, plain numbers in SI; what does not fit has its memory alone, null for the rest."""
     from costmodel.scenario import as_tree
 
     outcome = answer.outcome
@@ -20,11 +21,12 @@ def as_dict(answer: Estimate) -> dict[str, Any]:
     return {
         "schema": "costmodel/estimate/1",
         "answer": sentence(answer),
+        "fits": answer.fits,
         "scenario": as_tree(answer.resolved.scenario),
-        "totals": outcome.totals,
+        "totals": _if_fits(answer, outcome.totals),
         "ranges": answer.ranges,
-        "breakdown": outcome.breakdown,
-        "performance": outcome.performance,
+        "breakdown": {name: _if_fits(answer, parts) for name, parts in outcome.breakdown.items()},
+        "performance": _if_fits(answer, outcome.performance),
         "memory": {
             "capacity_bytes": outcome.job.hardware.memory,
             "used_bytes": outcome.memory_used,
@@ -38,3 +40,8 @@ def as_dict(answer: Estimate) -> dict[str, Any]:
         "remedy": answer.remedy,
         "sources": sources,
     }
+
+
+def _if_fits(answer: Estimate, figures: Parts) -> dict[str, Any]:
+    """The figures, or nothing under each name for what cannot run."""
+    return dict(figures) if answer.fits else dict.fromkeys(figures)

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 
 def rows(answer: Estimate) -> str:
-    """One line per figure: name, value in SI, 10th, 50th and 90th percentile."""
+    """One line per figure: name, value in SI, 10th, 50th and 90th percentile; blank where it does not fit."""
     from costmodel.ranges import figures
 
-    lines: list[tuple[object, ...]] = [("figure", "value", "p10", "p50", "p90")]
+    lines: list[tuple[object, ...]] = [("figure", "value", "p10", "p50", "p90"), ("fits", answer.fits, "", "", "")]
     for name, value in figures(answer.outcome).items():
         spread = answer.ranges.get(name, {})
-        lines.append((name, value, *(spread.get(p, "") for p in ("p10", "p50", "p90"))))
+        shown = value if answer.fits or name == "memory_used_bytes" else ""
+        lines.append((name, shown, *(spread.get(p, "") for p in ("p10", "p50", "p90"))))
     return as_csv(lines)
 
 
