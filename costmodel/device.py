@@ -39,7 +39,8 @@ class Device:
         for name in USUAL:
             if name in self.peaks:
                 return name
-        raise CatalogError(f"hardware {self.name} states no {', '.join(USUAL)} peak; give hardware as a mapping")
+        advice = "add one to hardware.peak" if self.status == "given" else "give hardware as a mapping with one"
+        raise CatalogError(f"hardware {self.name} states no {', '.join(USUAL)} peak; {advice}")
 
     def peak(self, number_format: str, path: str = "precision.compute") -> float:
         """Dense peak in a format that `path` asks for [FLOP/s]. Raises ScenarioError with those that the device has."""

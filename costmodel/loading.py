@@ -65,6 +65,9 @@ def load(
         document = Document("")
         document.tree = _plain(source, (), document)
         return _resolve(document, overrides, Path(base or ""), allow_files)
+    if not isinstance(source, str | os.PathLike):
+        wrong = f"{show(source)} is no scenario; give a path, a mapping or a Scenario"
+        raise ScenarioError([Problem("", None, None, "", wrong)])
     name = os.fspath(source)
     if name == "-":
         data = sys.stdin.buffer.read(LARGEST_FILE + 1)
@@ -173,8 +176,9 @@ def _override(document: Document, override: Override) -> None:
         if isinstance(section, list):
             place = int(key[:9]) if key.isascii() and key.isdigit() else len(section)
             if place >= len(section):
-                wrong = f"{keys[depth - 1]} has {len(section)} parts, counted from 0, and no {show(key)}"
-                document.problems.append(Problem(label, None, None, ".".join(keys), wrong))
+                known = ", ".join(map(str, range(len(section)))) or "none"
+                wrong = f"there is no step {show(key)}; those of {keys[depth - 1]}, counted from 0, are {known}"
+                document.problems.append(Problem(label, None, None, ".".join(keys[: depth + 1]), wrong))
                 return
         if depth == len(keys) - 1:
             section[place] = value
@@ -201,7 +205,8 @@ def _configuration(document: Document, written: str, base: Path, allow_files: bo
     try:
         if not allow_files:
             raise ValueError("files are not read here; write the shape as a mapping, or a catalog id")
-        config = json.loads(read_file(base / written), parse_int=float)  # float has no limit of digits
+        # float has no limit of digits
+        config = json.loads(read_file(base / written), parse_int=float, object_pairs_hook=_once)
         return {"name": cut(written, 100), **shape(config)}
     except json.JSONDecodeError as error:
         document.report(("model",), f"{cut(written)} is not valid JSON ({error.msg}, line {error.lineno}); mend it")
@@ -212,6 +217,16 @@ def _configuration(document: Document, written: str, base: Path, allow_files: bo
     except ValueError as error:
         document.report(("model",), f"{cut(written)}: {error}")
     return "unreadable"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for a key that is given twice."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {show(key)} is given twice; remove one of them")
+        found[key] = value
+    return found
 
 
 def _report(document: Document, error: ErrorDetails, misspelt: set[Keys]) -> None:
@@ -293,4 +308,6 @@ def _choice(written: Any, known: list[str], otherwise: str = "write one of") -> 
 def _example(owner: type[Base], name: str) -> str:
     info = owner.model_fields[name]
     found = figure(info)
-    return found.example if found else str((info.examples or ["…"])[0]).replace("'", "")
+    if found and not info.examples:
+        return found.example
+    return str((info.examples or ["…"])[0]).replace("'", "")

@@ -277,6 +277,12 @@ class Scenario(Base):
         yield from self._batches()
         yield from clashes(self.compression, self.workload, self.precision)
         if isinstance(self.workload, Training):
+            for name, said in self.precision:
+                if said in ("int8", "int4") and not (name == "weights" and self.workload.adapters):
+                    yield (
+                        f"precision.{name}",
+                        f"training needs a floating-point format, not {said}; write for example bf16",
+                    )
             for name in ("engine", "traffic"):
                 if getattr(self, name) != type(getattr(self, name))():
                     yield name, f"{name} does not apply to workload {self.workload.kind}; leave it out"

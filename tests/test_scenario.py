@@ -318,6 +318,7 @@ def test_foreign_architectures_are_refused(name, kind):
         ({"hidden_size": None, "vocab_size": None}, "lacks hidden_size, vocab_size"),
         ({"hidden_size": "4096"}, "hidden_size is no number"),
         ({"num_hidden_layers": True}, "num_hidden_layers is no number"),
+        ({"hidden_act": 5}, "hidden_act is no text"),
         ({"tie_word_embeddings": "no"}, "tie_word_embeddings is neither true nor false"),
         ({"num_hidden_layers": 1.5}, "model.layers: must be a whole number"),
         ({"num_hidden_layers": -1}, "model.layers: must be at least 1"),
@@ -340,6 +341,7 @@ def test_bad_configurations(change, words, tmp_path):
     [
         (b"", "not valid JSON"),
         (b"{", "not valid JSON"),
+        (b'{"hidden_size": 1, "hidden_size": 2}', "key 'hidden_size' is given twice"),
         (b"[]", "has no model_type"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"[" * 100_000, "nested too deep"),
@@ -363,3 +365,34 @@ def test_files_are_not_read_where_they_must_not():
         load(CONFIGS / "gpt2.json", allow_files=False)
     with pytest.raises(ArchitectureError):
         shape({})
+
+
+@pytest.mark.parametrize("source", [None, 5, ["model"], b"a.yaml", object()], ids=str)
+def test_what_is_no_scenario_at_all(source):
+    with pytest.raises(ScenarioError, match="is no scenario; give a path, a mapping or a Scenario"):
+        load(source)
+
+
+@pytest.mark.parametrize("use", ["compute", "weights", "activations", "gradients"])
+@pytest.mark.parametrize("kind", ["train", "finetune"])
+def test_integers_are_no_format_to_train_in(use, kind):
+    with pytest.raises(ScenarioError, match=rf"precision\.{use}: training needs a floating-point format, not int4"):
+        load(BASE | {"workload": kind, "precision": {use: "int4"}})
+    assert load(BASE | {"workload": "serve", "precision": {use: "int4"}})
+    frozen = {"kind": "finetune", "adapters": {"rank": 16}}
+    assert load(BASE | {"workload": frozen, "precision": {"weights": "int4"}})
+
+
+def test_examples_in_messages_can_be_written():
+    described = {name: value for name, value in DEVICE.items() if name != "peak"}
+    with pytest.raises(ScenarioError) as caught:
+        load(BASE | {"hardware": described})
+    assert str(caught.value).endswith("add for example 'peak: {bf16: 989 TFLOP/s}'")
+    assert load(BASE | {"hardware": described}, ["hardware.peak={bf16: 989 TFLOP/s}"])
+
+
+def test_a_missing_step_of_compression_is_named():
+    with pytest.raises(ScenarioError) as caught:
+        load(BASE | {"workload": "serve", "compression": [{"method": "quantise"}]}, ["compression.9.weights=int4"])
+    assert caught.value.problems[0].path == "compression.9"
+    assert "there is no step '9'; those of compression, counted from 0, are 0" in str(caught.value)

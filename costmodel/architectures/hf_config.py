@@ -40,6 +40,9 @@ def shape(config: Config) -> dict[str, Any]:
     if kind not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise ArchitectureError(f"architecture {kind[:40]!r} is not modelled yet; dense decoders are: {known}")
+    for key in ("hidden_act", "activation_function"):  # its cost is the same whichever it is
+        if not isinstance(config.get(key), str | None):
+            raise ArchitectureError(f"{key} is no text; give the config.json as published")
     return FAMILIES[kind](config)
 
 
