@@ -69,12 +69,12 @@ def sentence(answer: Estimate) -> str:
 
 
 def _staffed(answer: Estimate) -> str:
-    """How much of the cost is machines, where staff is a good part of it."""
+    """How much of the cost is machines, where staff is a good part of it; all is staff where machines have no price."""
     parts = answer.outcome.breakdown["cost_usd"]
     if parts["staff"] < STAFF_TO_SAY * answer.totals["cost_usd"]:
         return ""
-    machines = "rent" if parts["rent"] else "capital"
-    return f", of which {show(parts[machines], 'USD')} {machines}"
+    known = next((name for name in ("rent", "capital") if parts[name]), "staff")
+    return f", of which {show(parts[known], 'USD')} {known}"
 
 
 def asked(answer: Estimate) -> str:
