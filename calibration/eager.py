@@ -15,7 +15,7 @@ import numpy as np
 
 from costmodel.calibration.law import Columns, Constant, Facts, Law, Record
 from costmodel.calibration.laws import matmul
-from costmodel.calibration.measure.device import WIDTH
+from costmodel.calibration.measure.record import WIDTH
 from costmodel.operators.attention import (
     attention_bytes,
     attention_pairs,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from costmodel import files
 from costmodel import profile as profiles
 from costmodel.calibration import eager
 from costmodel.calibration.fit import Fit, FitError, columns, fit, predict
@@ -54,8 +52,8 @@ class Fitted:
 
 
 def records_path() -> Path:
-    """Where the records of this machine are kept."""
-    return profiles.user_folder() / "records.jsonl"
+    """Where the records of this machine are kept. Raises ProfileError where nothing can be."""
+    return profiles.own_folder() / "records.jsonl"
 
 
 def measure_local(effort: str = "default", on_progress: Told | None = None, resume: bool = False) -> Path:
@@ -75,7 +73,6 @@ def measure_local(effort: str = "default", on_progress: Told | None = None, resu
 
     began, found, path = time.perf_counter(), device.find(None, None), records_path()
     environment = describe(found, host.cores(), EFFORTS[effort])
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.jsonl")
     if resume and not partial.exists() and path.exists():
         partial.write_bytes(path.read_bytes())
@@ -114,7 +111,7 @@ class _Told:
 def fit_local(path: Path) -> dict[str, Any]:
     """The profile of the machine whose records lie at `path`, kept as `local` for later estimates.
 
-    Raises RecordError for a file that cannot be used and FitError for one without the records that a fit needs.
+    Raises BadFile for a file that cannot be used and FitError for one without the records that a fit needs.
     """
     return keep(read(path), profiles.LOCAL)[1]
 
@@ -122,16 +119,12 @@ def fit_local(path: Path) -> dict[str, Any]:
 def keep(records: Sequence[Record], name: str) -> tuple[Fitted, dict[str, Any], Path]:
     """The fit of one machine's records, its profile, and the file among the user's own where that is kept.
 
-    Raises ProfileError for a name that cannot be a file's, FitError where records are missing.
+    Raises ProfileError for a name that a user's profile cannot have, FitError where records are missing.
     """
-    if not profiles.NAME.fullmatch(name):
-        raise profiles.ProfileError(f"{name[:60]!r} cannot name a profile; write letters, digits, dots and dashes")
+    profiles.own_name(name)  # before a long fit
     found = fitted(records)
     made = complete(found, records, name, "This machine, from its own records.")
-    path = profiles.user_folder() / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_profile(path, made)
-    return found, made, path
+    return found, made, profiles.keep(name, made)
 
 
 def profile_from(path: Path, name: str, meaning: str) -> dict[str, Any]:
@@ -165,11 +158,6 @@ def _among_others(records: Sequence[Record], made: dict[str, Any]) -> dict[str, 
     return found
 
 
-def write_profile(path: Path, made: dict[str, Any]) -> None:
-    """Write a profile whole or not at all."""
-    files.write(path, json.dumps(made, indent=1) + "\n")
-
-
 def fitted(records: Sequence[Record]) -> Fitted:
     """The facts and laws of the machine that these records are of.
 
@@ -179,6 +167,8 @@ def fitted(records: Sequence[Record]) -> Fitted:
     if len(environments) != 1:
         raise FitError(f"a profile needs the records of one machine, not of {len(environments)}")
     (environment,) = environments.values()
+    if "hardware" in environment:
+        raise FitError("these records were published by others; give those that the collector wrote on this machine")
     facts = _facts(records, environment)
     calls = _calls(records)
     fits: dict[str, Fit] = {}
@@ -186,11 +176,14 @@ def fitted(records: Sequence[Record]) -> Fitted:
     for law in eager.LAWS:
         for key, group in _groups(law, records).items():
             forward = [r for r in group if not eager.is_backward(r) or key == eager.TABLE]
-            if forward:
-                fits[key] = fit(law, *columns(law, forward, facts))
             back = [r for r in group if eager.is_backward(r) and key != eager.TABLE]
-            if forward and back:
-                backward[key] = _ratio(fits[key], back, facts, calls.get("start", 0.0))
+            try:
+                if forward:
+                    fits[key] = fit(law, *columns(law, forward, facts))
+                if forward and back:
+                    backward[key] = _ratio(fits[key], back, facts, calls.get("start", 0.0))
+            except KeyError as fact:
+                raise FitError(f"{law.name}: these records do not tell {fact}; measure again without --only") from None
     return Fitted(environment, records[0]["backend"], facts, fits, backward, calls)
 
 
@@ -235,9 +228,9 @@ def _calls(records: Sequence[Record]) -> dict[str, float]:
     """What the host pays: single calls as measured, chains as a start and a slope."""
     single = {r["shape"]["operation"]: r["time_s"] for r in records if r["kind"] == "launch" and not _chained(r)}
     calls = {"take": single.get("index", 0.0), "view": single.get("slice", 0.0), "module": 0.0}
-    if "module" in single:
+    if {"module", "linear"} <= single.keys():
         calls["module"] = max(0.0, single["module"] - single["linear"])
-    if "quantized_module" in single:
+    if {"quantized_module", "linear"} <= single.keys():
         calls["quantized"] = max(0.0, single["quantized_module"] - single["linear"])
     for key, group in _groups(eager.HOST, records).items():
         found = fit(eager.HOST, *columns(eager.HOST, group, {})).constants

@@ -17,8 +17,8 @@ from typing import Any
 from costmodel.calibration.facts import datasheet
 from costmodel.calibration.law import Record
 from costmodel.calibration.measure.environment import identity
-from costmodel.calibration.measure.record import SCHEMA
-from costmodel.calibration.records import EVIDENCE, PUBLISHED, write
+from costmodel.calibration.measure.record import PUBLISHED, SCHEMA
+from costmodel.calibration.records import EVIDENCE, write
 from costmodel.catalog import CatalogError, hardware
 
 Row = dict[str, str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,37 +12,29 @@ from typing import Any
 from costmodel import files
 from costmodel.calibration.law import Record
 from costmodel.calibration.measure.quiet import settled
-from costmodel.calibration.measure.record import FIELDS, SCHEMA, BadFile
+from costmodel.calibration.measure.record import PUBLISHED, BadFile, parsed
 
-FAMILY, VERSION = SCHEMA.rsplit("/", 1)
-PUBLISHED = "published"  # the timing of a record that was taken from a publication
 EVIDENCE = Path(__file__).with_name("evidence")
-
-
-class RecordError(BadFile):
-    """A file that holds no records that can be used. The message is one line with file, line and what is wrong."""
 
 
 def read(path: Path) -> list[Record]:
     """The timed records of a file, each with the environment in place of its id.
 
-    Raises RecordError for a file that cannot be read, for a line that is no record of this version, and for a record
+    Raises BadFile for a file that cannot be read, for a line that is no record of this version, and for a record
     of an environment that the file does not describe. Skipped points are left out, and of repeats the settled one
     counts.
     """
     environments: dict[str, Record] = {}
     records: list[dict[str, Any]] = []
-    for number, text in enumerate(_lines(path), start=1):
-        if text.strip():
-            record = _checked(text, f"{path}:{number}")
-            if record["kind"] == "environment":
-                environments[record["id"]] = record
-            elif record["environment"] not in environments:
-                raise RecordError(f"{path}:{number}: environment {record['environment']!r} is not described above it")
-            elif "skipped" not in record:
-                records.append(record)
+    for number, record in parsed(_content(path), path):
+        if record["kind"] == "environment":
+            environments[record["id"]] = record
+        elif record["environment"] not in environments:
+            raise BadFile(f"{path}:{number}: environment {record['environment'][:20]!r} is not described above it")
+        elif "skipped" not in record:
+            records.append(record)
     if not records:
-        raise RecordError(f"{path}: holds no timed record; give a file that the collector wrote")
+        raise BadFile(f"{path}: holds no timed record; give a file that the collector wrote")
     published = [r for r in records if r.get("timing") == PUBLISHED]
     measured = settled(r for r in records if r.get("timing") != PUBLISHED)
     chosen = published + [record for record, _ in measured.values()]
@@ -69,40 +60,11 @@ def write(path: Path, records: Iterable[Record]) -> None:
     files.write(path, gzip.compress(("\n".join(lines) + "\n").encode(), 9, mtime=0))
 
 
-def _lines(path: Path) -> list[str]:
+def _content(path: Path) -> bytes:
     try:
         data = path.read_bytes()
-        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-        return text.decode().split("\n")[:-1]  # what follows the last line feed was cut short
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except OSError as problem:
-        raise RecordError(f"{path}: {problem.strerror or 'not a compressed file'}") from None
+        raise BadFile(f"{path}: {problem.strerror or 'not a compressed file'}") from None
     except (EOFError, zlib.error):
-        raise RecordError(f"{path}: the compressed file is damaged") from None
-    except UnicodeDecodeError:
-        raise RecordError(f"{path}: not a text file; give a file that the collector wrote") from None
-
-
-def _checked(text: str, where: str) -> dict[str, Any]:
-    """The record in a line, known to have the fields that a fit reads."""
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        raise RecordError(f"{where}: not a JSON line; give a file that the collector wrote") from None
-    found = record.get("schema") if isinstance(record, dict) else None
-    if found != SCHEMA:
-        family, _, version = str(found).rpartition("/")
-        if family == FAMILY:
-            raise RecordError(f"{where}: records of version {version[:20]}; this program reads version {VERSION}")
-        raise RecordError(f"{where}: schema is {str(found)[:60]!r}, not {SCHEMA!r}")
-    needed = ("id",) if record.get("kind") == "environment" else FIELDS
-    for field in needed:
-        if field not in record:
-            raise RecordError(f"{where}: a record needs the field {field!r}")
-    if record["kind"] == "environment" or "skipped" in record:
-        return record
-    if not isinstance(record["shape"], dict) or not isinstance(record["environment"], str):
-        raise RecordError(f"{where}: shape must be a mapping and environment an id")
-    time = record.get("time_s")
-    if isinstance(time, bool) or not isinstance(time, int | float) or not (math.isfinite(time) and time > 0):
-        raise RecordError(f"{where}: time_s must be a positive number of seconds, not {str(time)[:20]}")
-    return record
+        raise BadFile(f"{path}: the compressed file is damaged") from None

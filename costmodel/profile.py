@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+
+from costmodel import files
+from costmodel.catalog import CatalogError, hardware
 from costmodel.job import Assumption, Laws, leaves
 from costmodel.operators.memory_bound import CLASSES
 
@@ -29,20 +32,164 @@ LARGEST = 1_000_000  # bytes of a profile file
 
 
 class ProfileError(ValueError):
-    """A profile that does not exist or cannot be read; the message names it."""
+    """A profile that does not exist, cannot be read or cannot be kept; the message names it."""
+
+
+Amount = Annotated[float, Field(ge=0)]
+Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+
+
+class Part(BaseModel):
+    """A part of a profile file: numbers are finite, nothing is converted, what is not known is left out."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Constant(Part):
+    """One constant of a law in SI, its 80 % range, and where it comes from."""
+
+    value: Amount
+    low: Amount | None = None
+    high: Amount | None = None
+    unit: str
+    source: str
+    note: str = ""
+    se: Amount = 0.0
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        ends = (self.low, self.high)
+        if ends != (None, None) and not (None not in ends and self.low <= self.value <= self.high):
+            raise ValueError(f"value {self.value:g} must lie between low and high")
+        return self
+
+
+class Facts(Part):
+    """What a machine measured as a whole can do [SI]: beside these its memory, link, and peak:FORMAT."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Amount]
+    cores: Annotated[float, Field(ge=1)]
+    memory_bandwidth: Annotated[float, Field(gt=0)]
+    cache: Amount
+    cache_speedup: Annotated[float, Field(ge=1)]
+
+
+class Calls(Part):
+    """What the host pays for each kind of call [s], and factors of calls among others."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Amount]
+    module: Amount
+    view: Amount
+    take: Amount
+
+
+class Environment(Part):
+    """The machine and the software that were measured."""
+
+    id: str = ""
+    date: str = ""
+    cpu: str = ""
+    cores: Amount = 0.0
+    threads: Amount = 0.0
+    versions: dict[str, str | None] = {}
+
+
+class Quality(Part):
+    """How a law meets its records: how many, median and p90 of the error, bias, constants that they do not tell."""
+
+    n: int
+    median: Amount
+    p90: Amount
+    bias: float = 0.0
+    warnings: list[str] = []
+    devices: list[str] = []
+
+
+class Profile(Part):
+    """A profile file. `hardware`: the device of the catalog that it is of, or the facts of a machine.
+
+    `warnings` go with every estimate that uses the machine.
+    """
+
+    schema_: Literal["costmodel/profile/1"] = Field(alias="schema")
+    name: Name
+    meaning: str = ""
+    hardware: Annotated[
+        Annotated[Facts, Tag("machine")] | Annotated[str | None, Tag("device")],
+        Discriminator(lambda said: "machine" if isinstance(said, dict | Facts) else "device"),
+    ] = None
+    date: str | None = None
+    environment: Environment = Environment()
+    backend: Literal["torch", "numpy"] | None = None
+    laws: dict[str, dict[str, Constant]]
+    calls: Calls | None = None
+    scatter: dict[str, Amount] = {}
+    fit: dict[str, Quality] = {}
+    records: dict[str, dict[str, int]] = {}
+    runs: dict[str, Quality | None] = {}
+    warnings: list[str] = []
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if isinstance(self.hardware, Facts) and (self.backend is None or self.calls is None):
+            raise ValueError("a machine's profile needs backend and calls")
+        return self
 
 
 def user_folder() -> Path:
     """Where a user's own profiles are: $COSTMODEL_PROFILES, or costmodel/profiles in the user's configuration."""
     if stated := os.environ.get("COSTMODEL_PROFILES"):
         return Path(stated)
-    configuration = os.environ.get("XDG_CONFIG_HOME")
-    return Path(configuration or Path.home() / ".config") / "costmodel" / "profiles"
+    try:
+        configuration = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError:  # a user without a home has no profiles
+        configuration = Path(os.devnull)
+    return configuration / "costmodel" / "profiles"
+
+
+def own_folder() -> Path:
+    """The user's folder, made if needed. Raises ProfileError where nothing can be kept."""
+    folder = user_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+        reason = "not writable"
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+    raise ProfileError(f"{folder}: no folder to keep profiles in ({reason}); set COSTMODEL_PROFILES to one")
+
+
+def own_name(name: str) -> str:
+    """`name` if a user's profile may have it. Raises ProfileError if it ships, names a device, or is not plain."""
+    try:
+        taken = (FOLDER / f"{name}.json").exists() or bool(hardware.device(name, representative=True))
+    except (CatalogError, OSError, ValueError):
+        taken = False
+    if taken or not NAME.fullmatch(name) or name.endswith(".json"):
+        why = "is taken" if taken else "cannot name a profile"
+        raise ProfileError(f"{name[:60]!r} {why}; write a new name of letters, digits, dots, - and _, such as site")
+    return name
+
+
+def keep(name: str, content: dict[str, Any]) -> Path:
+    """Write a user's own profile, whole or not at all; returns its file. Raises ProfileError."""
+    path = own_folder() / f"{own_name(name)}.json"
+    files.write(path, json.dumps(content, indent=1) + "\n")
+    return path
+
+
+def _paths() -> dict[str, Path]:
+    """The file of every profile by its name; those that ship come before a user's own."""
+    found = [path for folder in (user_folder(), FOLDER) for path in folder.glob("*.json")]
+    return {path.stem: path for path in found if NAME.fullmatch(path.stem)}
 
 
 def names() -> list[str]:
     """The profiles that can be asked for by name: those that ship, and the user's own."""
-    return sorted({path.stem for folder in (FOLDER, user_folder()) for path in folder.glob("*.json")})
+    return sorted(_paths())
 
 
 def shipped(device: str | None) -> str:
@@ -52,11 +199,10 @@ def shipped(device: str | None) -> str:
 
 def machine(name: str) -> dict[str, Any] | None:
     """The profile of a machine that was measured as a whole, which then serves as hardware; None for another name."""
-    if name == LOCAL and name not in names():
+    known = name in _paths()
+    if name == LOCAL and not known:
         raise ProfileError("this machine has no profile yet; run `costmodel calibrate` (or --quick) first")
-    if not any((folder / f"{name}.json").is_file() for folder in (FOLDER, user_folder()) if NAME.fullmatch(name)):
-        return None
-    made = load(name)
+    made = load(name) if known else {}
     return made if isinstance(made.get("hardware"), dict) else None
 
 
@@ -73,21 +219,21 @@ def machines() -> list[str]:
 
 
 def load(name: str) -> dict[str, Any]:
-    """The profile called `name`, or in the file of that path when it ends with ".json".
+    """The profile called `name`, or in the file of that path when it ends with ".json"; of its fields those that
+    `Profile` knows.
 
     A name means a profile that ships before one of the user's own. Raises ProfileError with the names there are, or
     with what is wrong in the file.
     """
-    if name.endswith(".json"):
-        path = Path(name)
-        if not path.is_file():
-            raise ProfileError(f"no profile file {name[:200]!r}; write its path, or one of {', '.join(names())}")
-        return _read(path, path.stat().st_mtime_ns)
-    for folder in (FOLDER, user_folder()):
-        path = folder / f"{name}.json"
-        if NAME.fullmatch(name) and path.is_file():
-            return _read(path, path.stat().st_mtime_ns)
-    raise ProfileError(f"no profile is called {name[:60]!r}; there are: {', '.join(names())}")
+    path = Path(name) if name.endswith(".json") else _paths().get(name)
+    if path is None:
+        raise ProfileError(f"no profile is called {name[:60]!r}; there are: {', '.join(names())}")
+    try:
+        changed = path.stat().st_mtime_ns
+    except (OSError, ValueError):
+        said = f"no profile file {name[:200]!r}; write its path, or one of {', '.join(names())}"
+        raise ProfileError(said) from None
+    return _read(path, changed)
 
 
 def constants(name: str, compute: str) -> dict[str, Assumption]:
@@ -134,36 +280,38 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST:
             raise ProfileError(f"{path}: larger than {LARGEST // 1_000_000} MB; a profile is a small JSON file")
-        profile = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ProfileError(f"{path}: cannot be read as JSON; make it anew with `costmodel calibrate`") from None
-    found = profile.get("schema") if isinstance(profile, dict) else None
-    if found != SCHEMA:
-        family, _, version = str(found).rpartition("/")
-        what = f"a profile of version {version[:20]}" if family == SCHEMA.rpartition("/")[0] else "no profile"
-        raise ProfileError(f"{path}: {what} (schema {str(found)[:60]!r}); this program reads {SCHEMA!r}")
-    laws = profile.get("laws")
+        profile = Profile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise ProfileError(f"{path}: cannot be read ({reason}); name a file that you can read") from None
+    except ValidationError as invalid:
+        said = " ".join(_wrong(invalid).split())
+        raise ProfileError(f"{path}: {said}; make it anew with `costmodel calibrate`") from None
     for law, needed in _sections().items():
         for key in dict.fromkeys(_key(law, family) for family in FAMILIES):
             for constant, unit in needed.items():
-                _check(path, laws, key, constant, unit)
-    return dict(profile)
+                record = profile.laws.get(key, {}).get(constant)
+                if record is None or record.unit != unit:
+                    wrong = "is missing" if record is None else f"must have the unit {unit!r}, not {record.unit[:20]!r}"
+                    raise ProfileError(
+                        f"{path}: laws.{key}.{constant} {wrong}; make it anew with `costmodel calibrate`"
+                    )
+    return profile.model_dump(by_alias=True, exclude_unset=True)
 
 
-def _check(path: Path, laws: Any, law: str, constant: str, unit: str) -> None:
-    """A profile's entry for one constant must be a number in its unit, with a source and a range about it."""
-    section = laws.get(law) if isinstance(laws, dict) else None
-    record = section.get(constant) if isinstance(section, dict) else None
-    where = f"{path}: laws.{law}.{constant}"
-    if not isinstance(record, dict):
-        raise ProfileError(f"{where} is missing; make the profile anew with `costmodel calibrate`")
-    value, low, high = record.get("value"), record.get("low"), record.get("high")
-    for name, number in (("value", value), ("low", low), ("high", high)):
-        is_number = isinstance(number, int | float) and not isinstance(number, bool)
-        if not (is_number and 0 <= float(number or 0) < math.inf) and not (name != "value" and number is None):
-            raise ProfileError(f"{where}.{name} must be a number of at least 0, not {str(number)[:20]!r}")
-    ends = [end for end in (low, high) if end is not None]
-    if len(ends) == 1 or sorted([*ends, value]) != [*ends[:1], value, *ends[1:]]:
-        raise ProfileError(f"{where}: value {value:g} must lie between low and high")
-    if record.get("unit") != unit or not isinstance(record.get("source"), str):
-        raise ProfileError(f"{where} must have the unit {unit!r} and a source")
+def _wrong(invalid: ValidationError) -> str:
+    """The first thing that is wrong, and where."""
+    error = invalid.errors(include_url=False)[0]
+    where, found = (
+        ".".join(str(part) for part in error["loc"] if part not in ("machine", "device"))[:80],
+        error["input"],
+    )
+    found, said = error["input"], error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
+    if error["type"] == "json_invalid":
+        return "is not JSON"
+    if where == "schema" or (not where and error["type"] != "value_error"):
+        schema = found[:40] if isinstance(found, str) else None
+        return f"is no profile of this program (schema {schema!r}); it reads {SCHEMA!r}"
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where}: {said}" + ("" if isinstance(found, dict | list) else f", not {str(found)[:20]!r}")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from costmodel.calibration import accuracy, facts, prior, profiles, records
 from costmodel.calibration.fit import FitError, fit, judged, predict
 from costmodel.calibration.laws import every
 from costmodel.calibration.laws.matmul import NARROW, PLAIN
+from costmodel.calibration.measure.record import BadFile
 from costmodel.job import MatmulLaw, leaves
 from costmodel.operators.matmul import matmul_time
 
@@ -160,7 +162,12 @@ def test_shipped_profiles_say_where_they_come_from(name):
 
 
 def header(**more):
-    return {"schema": "costmodel/record/1", "kind": "environment", "id": "e", **more}
+    machine = {"date": "2026-11-21", "cpu": "Z80", "cores": 1, "threads": 1, "versions": {}}
+    return {"schema": "costmodel/record/1", "kind": "environment", "id": "e"} | machine | more
+
+
+def timed(**more):
+    return point(timing="wall", flops=2.0, bytes=6.0) | more
 
 
 def point(**more):
@@ -195,17 +202,36 @@ def test_records_carry_their_environment(tmp_path: Path):
         (["not json"], "r.jsonl:1: not a JSON line"),
         ([["a", "list"]], "r.jsonl:1: schema is"),
         ([point()], "r.jsonl:1: environment 'e' is not described"),
-        ([header(), point(time_s=0)], "r.jsonl:2: time_s must be a positive number"),
-        ([header(), point(time_s=True)], "r.jsonl:2: time_s must be a positive number"),
-        ([header(), point(shape=3)], "r.jsonl:2: shape must be a mapping"),
+        ([header(), point(time_s=0)], "r.jsonl:2: time_s must be a number above 0"),
+        ([header(), point(time_s=True)], "r.jsonl:2: time_s must be a number above 0"),
+        ([header(), point(shape=3)], "r.jsonl:2: shape must be a mapping, not '3'"),
         ([header(), {"schema": "costmodel/record/1", "kind": "matmul"}], "r.jsonl:2: a record needs the field 'shape'"),
         ([header()], "r.jsonl: holds no timed record"),
+        ([header(), point(environment=["e"])], "r.jsonl:2: environment must be a text"),
+        ([header(id=3)], "r.jsonl:1: id must be a text"),
+        ([header(), timed(flops=None)], "r.jsonl:2: flops must be a number of at least 0, not 'None'"),
+        ([header(), timed(bytes="many")], "r.jsonl:2: bytes must be a number"),
+        ([header(), timed(bytes=10**400)], "r.jsonl:2: bytes must be a number"),
+        ([header(), timed(time_s=math.nan)], "r.jsonl:2: time_s must be a number above 0, not 'nan'"),
+        ([header(), timed(time_s=10**400)], "r.jsonl:2: time_s must be a number above 0"),
+        ([header(), timed(probe_s=0)], "r.jsonl:2: probe_s must be a number above 0"),
+        ([header(), timed(shape={})], "r.jsonl:2: the shape of matmul needs 'm'"),
+        ([header(), timed(shape={"m": 1, "n": "x", "k": 1})], "r.jsonl:2: shape.n must be a number above 0, not 'x'"),
+        ([header(), timed(shape={"m": 1, "n": 0, "k": 1})], "r.jsonl:2: shape.n must be a number above 0"),
+        ([header(), timed(shape={"m": 1, "n": 1, "k": 1, "copies": []})], "r.jsonl:2: shape.copies must be a number"),
+        ([header(), timed(kind="launch", shape={"count": 1})], "r.jsonl:2: the shape of launch needs 'operation'"),
+        ([header(), timed(dtype="fp33")], "r.jsonl:2: dtype 'fp33' is none of fp32"),
+        ([header(), timed(dtype=None)], "r.jsonl:2: dtype must be a text"),
+        ([header(threads=0)], "r.jsonl:1: threads must be a number above 0"),
+        ([header(accelerator=3)], "r.jsonl:1: accelerator must be a mapping"),
+        (["[" * 100_000], "r.jsonl:1: not a JSON line"),
+        (["9" * 5000], "r.jsonl:1: not a JSON line"),
     ],
 )
 def test_files_that_hold_no_records_are_refused(tmp_path: Path, lines, said):
     path = tmp_path / "r.jsonl"
     path.write_text("".join((x if isinstance(x, str) else json.dumps(x)) + "\n" for x in lines))
-    with pytest.raises(records.RecordError) as error:
+    with pytest.raises(BadFile) as error:
         records.read(path)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
@@ -214,10 +240,10 @@ def test_files_that_hold_no_records_are_refused(tmp_path: Path, lines, said):
 def test_damaged_archives_are_refused(tmp_path: Path):
     path = tmp_path / "r.jsonl.gz"
     path.write_bytes(gzip.compress(b"x" * 1000)[:-12])
-    with pytest.raises(records.RecordError, match="damaged"):
+    with pytest.raises(BadFile, match="damaged"):
         records.read(path)
     path.write_bytes(b"\x80\x81\n")
-    with pytest.raises(ValueError, match="not a text file"):
+    with pytest.raises(BadFile, match="not a JSON line"):
         records.read(path)
-    with pytest.raises(records.RecordError, match="No such file"):
+    with pytest.raises(BadFile, match="No such file"):
         records.read(tmp_path / "none")

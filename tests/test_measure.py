@@ -35,9 +35,8 @@ from costmodel.calibration.measure import (
     timing,
     transfer,
 )
-from costmodel.calibration.measure.device import Device
+from costmodel.calibration.measure.device import Device, Point
 from costmodel.calibration.measure.effort import EFFORTS, SHARES, Effort
-from costmodel.calibration.measure.record import Point
 
 FOLDER = Path(measure.__file__).parent
 NUMPY, TORCH = Device("numpy", "cpu"), Device("torch", "cpu")

@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from . import matmul, power, timing
-from .device import Device
+from .device import Device, Point
 from .environment import clock_hz
 from .quiet import is_quiet, probe, waited_s
-from .record import Point, Record
+from .record import Record
 
 REFERENCE_N, REFERENCE_GPU_N, PROBE_N = 1024, 4096, 512  # sizes of square products
 REFERENCE_S = 0.3

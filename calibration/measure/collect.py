@@ -9,11 +9,11 @@ from typing import Any
 
 from . import timing
 from .bench import Bench
-from .device import Device
+from .device import Device, Point
 from .effort import SHARES, Effort
 from .progress import Progress
 from .quiet import settled
-from .record import Point, Record, key
+from .record import Record, key
 
 AGAIN = 0.1  # share of the time kept for points during which the machine was busy
 POINT_S = 3.0  # most time for one point that is not slow itself

@@ -16,9 +16,8 @@ from statistics import median
 from typing import Any
 
 from . import host
-from .device import Device
+from .device import Device, Point
 from .effort import Effort
-from .record import Point
 
 ROUND_S = 0.02  # of collectives between two orders
 PATIENCE_S = 60  # for one sample, the start of the processes included

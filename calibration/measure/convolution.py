@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .device import WIDTH, Device
+from .device import Device, Point
 from .effort import Effort
-from .record import Point
+from .record import WIDTH
 
 LARGE_BATCH = 8  # an accelerator takes this many times the batch
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import host
-from .record import Point
+from .product import multiply
+from .record import SCHEMA, Record
 
-WIDTH = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "int8": 1, "fp8": 1}  # bytes per value
 EMULATED = 0.7  # a dtype slower than this fraction of fp32 has no unit of its own
 
 # CPU flags (x86 and Arm) of which one must be there for a dtype to be computed natively
@@ -114,6 +114,37 @@ class Device:
         return Point(kind, shape or {}, dtype or self.primary, self, skip=reason)
 
 
+@dataclass(frozen=True)
+class Point:
+    """One call to be timed.
+
+    `flops` and `bytes` are what the algorithm needs, each operand moved once; `memory` [B] is what the call holds
+    at once; `at_least_s` keeps it running that long; `skip` is the reason why it cannot be timed at all.
+    """
+
+    kind: str
+    shape: Mapping[str, int | str]
+    dtype: str
+    device: Device
+    flops: float = 0.0
+    bytes: float = 0.0
+    memory: float = 0.0
+    at_least_s: float = 0.0
+    skip: str = ""
+
+    def record(self, environment: str, **measured: object) -> Record:
+        """The record of this point with what was measured, or with the reason why nothing was."""
+        head: Record = {"schema": SCHEMA, "kind": self.kind, "shape": dict(self.shape), "dtype": self.dtype}
+        head |= {"backend": self.device.backend, "device": self.device.name}
+        if "skipped" not in measured:
+            head |= {"flops": self.flops, "bytes": self.bytes}
+        return head | measured | {"environment": environment}
+
+    def __str__(self) -> str:
+        sizes = " ".join(v if isinstance(v, str) else f"{k}={v}" for k, v in self.shape.items())
+        return f"{self.kind} {sizes} {self.dtype}"
+
+
 def find(backend: str | None, name: str | None) -> Device:
     """The device asked for, or the best there is: torch before NumPy, CUDA before CPU.
 
@@ -168,8 +199,6 @@ def _lacks(device: Device, dtype: str) -> str:
 
 def _matmul_time(device: Device, dtype: str) -> float:
     """The best of a few small matmuls: enough to tell a native dtype from an emulated one."""
-    from .matmul import multiply
-
     x, w = device.random(512, 512, dtype=dtype), device.random(512, 512, dtype=dtype)
     times = []
     for _ in range(7):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
-from .device import WIDTH, Device, torch_dtype
+from .device import Device, Point, torch_dtype
 from .effort import Effort
-from .record import Point
+from .record import WIDTH
 
 VOCABULARY = 50257
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .device import Device
+from .device import Device, Point
 from .effort import Effort
-from .record import Point
 
 ROWS, COLUMNS, SAMPLES = 32, 784, 10_000  # a batch of MNIST, taken from an array in memory
 

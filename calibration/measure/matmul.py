@@ -7,13 +7,12 @@ The design spans what tells the parts of a law apart: squares (compute), one to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from itertools import cycle
-from typing import Any
 
-from .device import WIDTH, Device
+from .device import Device, Point
 from .effort import Effort
-from .record import Point
+from .product import multiply
+from .record import WIDTH
 
 DTYPES = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8")
 STREAMED = 2.0  # caches' worth of weights visited in turn, so that none is found in the cache
@@ -194,28 +193,6 @@ def prepare(point: Point) -> Callable[[], object]:
         return lambda: multiply(x, weights[0], point.dtype)
     turn = cycle(weights)
     return lambda: multiply(x, next(turn), point.dtype)
-
-
-def multiply(x: Any, w: Any, dtype: str) -> Any:
-    """Inputs x (m × k) times the transpose of w (n × k), by the call that a framework uses for that dtype."""
-    if not hasattr(x, "is_cuda"):
-        return x @ w.T
-    import torch
-
-    if dtype == "int8":
-        return torch._int_mm(x, w.t())
-    if dtype == "fp8":
-        one = _one(x.device)
-        return torch._scaled_mm(x, w.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
-    return torch.nn.functional.linear(x, w)
-
-
-@lru_cache(maxsize=1)
-def _one(device: Any) -> Any:
-    """The scale of fp8 operands: made once, since making it takes longer than a small product."""
-    import torch
-
-    return torch.ones((), device=device)
 
 
 def _prepare_dynamic(device: Device, m: int, k: int, n: int) -> Callable[[], object]:

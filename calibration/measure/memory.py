@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .device import Device
+from .device import Device, Point
 from .effort import Effort
-from .record import Point
 
 # level, operation, bytes of one array
 SIZES = (

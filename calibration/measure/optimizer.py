@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .device import Device
+from .device import Device, Point
 from .effort import Effort
-from .record import Point
 
 # values read and written per parameter: weight, gradient, states
 PASSES = {"sgd": 3, "momentum": 5, "adam": 7, "adamw": 7}

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from .device import Device
+from .device import Device, Point
 from .effort import Effort
 from .environment import gpu
-from .record import Point
 
 RAPL = Path("/sys/class/powercap")
 

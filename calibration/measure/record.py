@@ -1,55 +1,45 @@
-"""Points and records: what is to be timed, and the JSON line that says what came out."""
+"""Records: the JSON line that says what came out of timing a point, written and read back strictly."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .device import Device
+from typing import Any
 
 SCHEMA = "costmodel/record/1"
 KEY = ("kind", "shape", "dtype", "backend", "device")
-FIELDS = (*KEY, "environment")  # every record but the environment's has them
+FAMILY, VERSION = SCHEMA.rsplit("/", 1)
+PUBLISHED = "published"  # the timing of a record that was taken from a publication
+WIDTH = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "int8": 1, "fp8": 1}  # bytes per value
+LARGEST = 1e18  # of what is counted or timed
+
+# What a field must be, by field: of the environment, of every record, of one that was timed, of one timed here.
+TEXT, NUMBER, POSITIVE, MAPPING = "a text", "a number of at least 0", "a number above 0", "a mapping"
+ENVIRONMENT = {"id": TEXT, "versions": MAPPING}
+MACHINE = {"date": TEXT, "cpu": TEXT, "cores": POSITIVE, "threads": POSITIVE}
+POINT = {"kind": TEXT, "shape": MAPPING, "dtype": TEXT, "backend": TEXT, "device": TEXT, "environment": TEXT}
+TIMED = {"time_s": POSITIVE}
+HERE = {"flops": NUMBER, "bytes": NUMBER}
+IF_SAID = {"spread_s": NUMBER, "watts": NUMBER, "probe_s": POSITIVE, "memory_bytes": POSITIVE, "accelerator": MAPPING}
+NAMES = ("operation", "implementation", "direction", "quantize")  # what is a text in a shape timed here
+ATTENTION = ("batch", "heads", "kv_heads", "head_dim", "length", "context")
+SHAPES: dict[str, tuple[str, ...]] = {
+    "matmul": ("m", "n", "k"),
+    "attention_prefill": ATTENTION,
+    "attention_decode": ATTENTION,
+    "convolution": ("batch", "in_channels", "size", "out_channels", "kernel", "stride", "groups"),
+    "launch": ("operation", "count"),
+    "bandwidth": ("operation", "bytes"),
+    "memory_bound": ("operation",),
+    "optimizer": ("operation", "implementation", "parameters", "tensors"),
+    "collective": ("operation", "processes", "bytes"),
+}
 Record = dict[str, Any]
 
 
 class BadFile(ValueError):
     """A file that holds no records of this schema. The message names the file and the line."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One call to be timed.
-
-    `flops` and `bytes` are what the algorithm needs, each operand moved once; `memory` [B] is what the call holds
-    at once; `at_least_s` keeps it running that long; `skip` is the reason why it cannot be timed at all.
-    """
-
-    kind: str
-    shape: Mapping[str, int | str]
-    dtype: str
-    device: Device
-    flops: float = 0.0
-    bytes: float = 0.0
-    memory: float = 0.0
-    at_least_s: float = 0.0
-    skip: str = ""
-
-    def record(self, environment: str, **measured: object) -> Record:
-        """The record of this point with what was measured, or with the reason why nothing was."""
-        head: Record = {"schema": SCHEMA, "kind": self.kind, "shape": dict(self.shape), "dtype": self.dtype}
-        head |= {"backend": self.device.backend, "device": self.device.name}
-        if "skipped" not in measured:
-            head |= {"flops": self.flops, "bytes": self.bytes}
-        return head | measured | {"environment": environment}
-
-    def __str__(self) -> str:
-        sizes = " ".join(v if isinstance(v, str) else f"{k}={v}" for k, v in self.shape.items())
-        return f"{self.kind} {sizes} {self.dtype}"
 
 
 def key(record: Record) -> str:
@@ -72,24 +62,68 @@ def rounded(value: Any) -> Any:
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a file, without a last line that was cut short.
+    """The records of a file, without a last line that was cut short. Raises BadFile for any other bad line."""
+    return [record for _, record in parsed(path.read_bytes(), path)]
 
-    Raises BadFile for any other line that is no record of this schema.
+
+def parsed(data: bytes, path: Path) -> Iterator[tuple[int, Record]]:
+    """The records in the content of a file, each with its line, checked in every field that a fit reads.
+
+    Raises BadFile.
     """
-    lines = path.read_bytes().split(b"\n")
-    records = []
-    for number, text in enumerate(lines[:-1], start=1):  # what follows the last line feed was cut short
-        if not text.strip():
-            continue
-        try:
-            record = json.loads(text)
-        except ValueError:
-            raise BadFile(f"{path}:{number}: not a JSON line; give a file that the collector wrote") from None
-        found = record.get("schema") if isinstance(record, dict) else None
-        if found != SCHEMA:
-            raise BadFile(f"{path}:{number}: schema is {found!r}, not {SCHEMA!r}")
-        missing = [k for k in (("id",) if record.get("kind") == "environment" else FIELDS) if k not in record]
-        if missing:
-            raise BadFile(f"{path}:{number}: a record needs the field {missing[0]!r}")
-        records.append(record)
-    return records
+    for number, text in enumerate(data.split(b"\n")[:-1], start=1):  # what follows the last line feed was cut short
+        if text.strip():
+            try:
+                record = json.loads(text)
+            except (ValueError, RecursionError):
+                record = "no JSON"
+            if wrong := _wrong(record):
+                raise BadFile(f"{path}:{number}: {wrong}")
+            yield number, record
+
+
+def _wrong(record: Any) -> str:
+    """What is wrong with a record, or nothing."""
+    if record == "no JSON":
+        return "not a JSON line; give a file that the collector wrote"
+    found = record.get("schema") if isinstance(record, dict) else None
+    if found != SCHEMA:
+        family, _, version = str(found).rpartition("/")
+        if family == FAMILY:
+            return f"records of version {version[:20]}; this program reads version {VERSION}"
+        return f"schema is {str(found)[:60]!r}, not {SCHEMA!r}; give a file that the collector wrote"
+    published = record.get("timing") == PUBLISHED
+    if record.get("kind") == "environment":
+        needed = ENVIRONMENT | ({} if "hardware" in record else MACHINE)
+    else:
+        timed = "skipped" not in record
+        needed = POINT | (TIMED if timed else {}) | (HERE if timed and not published else {})
+    needed |= {name: rule for name, rule in IF_SAID.items() if record.get(name) is not None}
+    for name, rule in needed.items():
+        if name not in record:
+            return f"a record needs the field {name!r}"
+        if not _is(record[name], rule):
+            return f"{name} must be {rule}, not {str(record[name])[:20]!r}"
+    return "" if published or "skipped" in record or record["kind"] == "environment" else _wrong_point(record)
+
+
+def _wrong_point(record: Record) -> str:
+    """What is wrong with the shape or the format of a call that was timed here, or nothing."""
+    shape = record["shape"]
+    if record["dtype"] not in WIDTH:
+        return f"dtype {record['dtype'][:20]!r} is none of {', '.join(WIDTH)}"
+    needed = SHAPES.get(record["kind"], ())
+    for name in dict.fromkeys((*needed, *shape)):
+        rule = TEXT if name in NAMES else POSITIVE if name in needed else NUMBER
+        if name not in shape:
+            return f"the shape of {record['kind']} needs {name!r}"
+        if not _is(shape[name], rule):
+            return f"shape.{name[:20]} must be {rule}, not {str(shape[name])[:20]!r}"
+    return ""
+
+
+def _is(value: Any, rule: str) -> bool:
+    if rule in (TEXT, MAPPING):
+        return isinstance(value, str if rule == TEXT else dict)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    return number and (value > 0 or rule == NUMBER)

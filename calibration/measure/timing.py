@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .record import Point
+from .device import Point
 
 WINDOW_S = 1e-3  # calls shorter than this are repeated within one sample: the clock's own cost vanishes
 REPEATS = 7  # fewest samples, unless the time limit allows only SLOW_REPEATS

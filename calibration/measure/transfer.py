@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .device import Device
+from .device import Device, Point
 from .effort import Effort
-from .record import Point
 
 CHUNK = 2**20
 

@@ -80,13 +80,7 @@ class SiteFit:
 
     def write(self) -> Path:
         """Keep the profile among the user's own, where `profile: NAME` finds it. Returns its path."""
-        from costmodel.calibration.local import write_profile
-
-        folder = profiles.user_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.profile['name']}.json"
-        write_profile(path, self.profile)
-        return path
+        return profiles.keep(self.profile["name"], self.profile)
 
     def report(self) -> str:
         """Errors before and after, what moved and how surely, what did not, as text."""
@@ -144,11 +138,10 @@ class Solution:
 def calibrate(runs: Runs, name: str, base: str | None = None) -> SiteFit:
     """The profile called `name` that fits measured runs, from the profile `base` (None: that of their device).
 
-    Raises RunError for a name that cannot be one and for runs of devices with different profiles, ProfileError for an
+    Raises RunError for runs of devices with different profiles, ProfileError for a name that cannot be one and for an
     unknown base, CatalogError and ScenarioError for a scenario that does not resolve.
     """
-    if not profiles.NAME.fullmatch(name) or (profiles.FOLDER / f"{name}.json").exists():
-        raise RunError(f"{name[:60]!r} cannot name a profile; write one that does not ship, of letters, digits and -")
+    profiles.own_name(name)
     base = base or _common(runs)
     model = Forward(runs.runs, base)
     weights = _weights(runs)

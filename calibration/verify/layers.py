@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from costmodel.architectures import dense_decoder
 from costmodel.architectures.dense_decoder import ElementBytes, Pass, Shape
-from costmodel.calibration.measure.device import WIDTH
+from costmodel.calibration.measure.record import WIDTH
 from costmodel.operators.attention import attention_flops, attention_pairs, attention_work, row_padding
 from costmodel.operators.convolution import convolution_bytes, convolution_depth, convolution_flops
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes, parameter_count_matmul

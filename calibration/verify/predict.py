@@ -10,7 +10,7 @@ import numpy as np
 
 from costmodel import ops
 from costmodel.calibration.eager import FP32, PASSES, TABLE, UPDATE_PASSES
-from costmodel.calibration.measure.device import WIDTH
+from costmodel.calibration.measure.record import WIDTH
 from costmodel.calibration.verify.case import Case, Update, Work
 from costmodel.calibration.verify.layers import Layer
 from costmodel.job import Assumption, AttentionLaw, Hardware, Laws, MatmulLaw, MemoryBoundLaw

@@ -95,7 +95,8 @@ def document(rows: list[Row]) -> dict[str, Any]:
 def keep(rows: list[Row], name: str) -> Path:
     """Keep the rows as those of the profile `name`; returns the file."""
     path = _file(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    profiles.own_folder()
+    path.parent.mkdir(exist_ok=True)
     files.write(path, json.dumps(document(rows), indent=1))
     return path
 
