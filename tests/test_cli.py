@@ -1,9 +1,13 @@
 """The command line as a user meets it: answers, exit codes, one clear line for bad input."""
 
 import json
+import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +91,83 @@ def test_bad_usage(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+def shell(line, **environment):
+    """Exit code of `costmodel` in a shell's line, where COSTMODEL stands for it, and all that was said."""
+    line = line.replace("COSTMODEL", f"{shlex.quote(sys.executable)} -m costmodel")
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        capture_output=True,
+        env=os.environ | environment,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("line", ["COSTMODEL --help >/dev/full", "COSTMODEL formulas >/dev/full"])
+def test_no_room_for_the_answer(line):
+    assert shell(line) == (2, "", "costmodel: the answer cannot be written (no space left on device)\n")
+
+
+def test_streams_that_are_closed():
+    code, out, err = shell("COSTMODEL formulas >&-")
+    assert (code, out) == (2, "")
+    assert err.startswith("costmodel: standard output is closed")
+    code, _, err = shell("COSTMODEL estimate - <&-")
+    assert code == 2
+    assert "nothing is written here" in err
+    assert shell("COSTMODEL nonsense 2>&-") == (2, "", "")
+
+
+def test_reader_that_goes_away():
+    code, out, err = shell("COSTMODEL formulas | { read -r one && echo $one; }")
+    assert (code, err) == (141, "")
+    assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "days (14-23 days)"), ("cp1252", "days (14\x9623 days)")])
+def test_encodings_that_lack_characters(encoding, shown):
+    line = "COSTMODEL estimate examples/llama-3.1-8b.yaml && COSTMODEL documents && COSTMODEL formulas"
+    code, out, err = shell(line, PYTHONIOENCODING=encoding)
+    assert (code, err) == (0, "")
+    assert shown in out
+
+
+@pytest.mark.parametrize("line", ["", "plan"])
+def test_nothing_said_is_help(line):
+    done, asked = run(*line.split()), run(*line.split(), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == asked.stdout
+
+
+def test_port_in_use():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        pytest.importorskip("streamlit")
+        done = run("app", "--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"costmodel: port {port} cannot be used (address already in use)")
+
+
+def test_package_in_a_clone_is_whole(tmp_path):
+    """`costmodel` as the folder in a clone, not as pip installs it."""
+    names = ["costmodel.app.main", "costmodel.calibration.law"]
+    code = f"from importlib.util import find_spec; print(all(map(find_spec, {names})))"
+    root = Path(__file__).parent.parent
+    bare = "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()];"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{bare} sys.path.insert(0, {str(root)!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.stdout == "True\n", done.stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import click
@@ -32,7 +33,13 @@ def read(scenario: str | None, flags: dict[str, str | None], changes: tuple[str,
         if missing:
             raise click.UsageError(
                 f"no scenario: give a file (or - for standard input), or {' '.join('--' + key for key in missing)}; "
-                "for example: costmodel estimate --model llama-3.1-8b --hardware h100-sxm --devices 64 --workload train"
+                f"examples: {click.get_current_context().command_path} --help"
             )
         return {}, [f"{key}={value}" for key, value in said.items()] + list(changes)
     return scenario, [f"{key}={value}" for key, value in said.items()] + list(changes)
+
+
+def require(module: str, user: str, extra: str) -> None:
+    """Raises UsageError where the module of an optional dependency is not installed."""
+    if find_spec(module) is None:
+        raise click.UsageError(f"{user} needs {module}; in a clone of costmodel, run: pip install '.[{extra}]'")
