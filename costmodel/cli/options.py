@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -43,3 +44,9 @@ def require(module: str, user: str, extra: str) -> None:
     """Raises UsageError where the module of an optional dependency is not installed."""
     if find_spec(module) is None:
         raise click.UsageError(f"{user} needs {module}; in a clone of costmodel, run: pip install '.[{extra}]'")
+
+
+def paged(text: str) -> None:
+    """Show a text; on a terminal that it does not fit, page by page."""
+    os.environ.setdefault("LESS", "FRX")  # as git does: no page where all fits, colours, and it stays on the screen
+    click.echo_via_pager(text)

@@ -106,8 +106,8 @@ class Search:
             for size, d in ((n[-1], most), (n[0], law.tokens[0] / scaling.BEYOND))
         )
         if best >= worst:
-            repeats = f"seen at most {scaling.EPOCHS:g} times, are too few for any plan that {law.name} can speak of"
-            raise NoEvidence(f"{self.quality.unique:g} unique tokens, {repeats}; write a larger number")
+            often = f"seen at most {scaling.EPOCHS:g} times, are too few for any plan that {law.name} can speak of"
+            raise NoEvidence(f"{self.quality.unique:g} unique tokens, {often}; write a larger number")
         raise NoEvidence(
             f"no plan that {law.name} can speak of reaches {self.loss:g} nats on {where}; "
             f"write a loss above {best:.3g}, below {worst:.3g}, "
