@@ -62,7 +62,9 @@ def _limit(text: str) -> tuple[str, float]:
     said, equals, value = text.partition("=")
     names = {label: name for name, label in LABELS.items()} | {name: name for name in LABELS}
     name = names.get(said.strip())
-    if not equals or name is None:
+    if not equals:
+        raise click.UsageError(f"--fail-over {text[:40]}: no limit; write for example cost='1 M USD'")
+    if name is None:
         raise click.UsageError(f"--fail-over {text[:40]}: {unknown('total', said, {n: n for n in names})}")
     try:
         if said.strip() == name and value.strip()[-1:].isdigit():  # the name has the unit

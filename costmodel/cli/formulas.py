@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import click
 
+from costmodel.cli.options import paged
+
 
 @click.command()
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """List all formulas, or show NAME with its text, units and source.
+    """List all formulas, or show the one called NAME with its text, units and source.
+
+    A NAME that is only a part of names lists all that have it.
 
     \b
     Example:
       costmodel formulas ring_time
+      costmodel formulas ring
     """
     from difflib import get_close_matches
 
@@ -21,9 +26,9 @@ def command(name: str | None) -> None:
     from costmodel.readings import latex, text
 
     registry = load_all()
-    if name is None:
-        for each in registry.values():
-            click.echo(f"{each.name:36} [{each.unit}]  {each.summary}")
+    some = [each for each in registry.values() if name is None or name.lower() in each.name]
+    if name not in registry and some:
+        paged("\n".join(f"{each.name:36} [{each.unit}]  {each.summary}" for each in some))
         return
     if name not in registry:
         near = get_close_matches(name, registry, n=3, cutoff=0.4)

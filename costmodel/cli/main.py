@@ -22,7 +22,7 @@ COMMANDS = {
     "roofline": "A scenario's operators under the roofline of its device.",
     "validate": "Published runs against predictions.",
     "formulas": "The formulas: text, units, source.",
-    "documents": "The five documents' formulas, literal and refined, with their worked examples.",
+    "documents": "Five articles' formulas beside those used here; their worked examples checked.",
     "schema": "JSON Schema of a scenario file, for editors.",
     "calibrate": "Measure this machine, or fit your own runs; check the fit on real workloads.",
     "catalog": "Models, hardware, prices, grids and profiles with sources.",
@@ -91,9 +91,12 @@ def run(arguments: list[str]) -> int:
         click.echo(error.format_message())
         return 0
     except click.ClickException as error:
-        return _refused(error.format_message().replace("\n", " "))
-    except SystemExit:  # how click ends where the reader of a pipe has gone
-        return BROKEN_PIPE
+        message, context = error.format_message().replace("\n", " "), getattr(error, "ctx", None)
+        return _refused(
+            message if context is None or ";" in message else f"{message} See {context.command_path} --help."
+        )
+    except SystemExit as error:  # how click ends where the reader of a pipe has gone, and after shell completion
+        return BROKEN_PIPE if error.code else 0
     except ValueError as error:
         if type(error).__module__.startswith("costmodel."):
             return _refused(str(error))
