@@ -26,15 +26,14 @@ def command(name: str | None) -> None:
     from costmodel.readings import latex, text
 
     registry = load_all()
-    some = [each for each in registry.values() if name is None or name.lower() in each.name]
-    if name not in registry and some:
-        paged("\n".join(f"{each.name:36} [{each.unit}]  {each.summary}" for each in some))
-        return
     if name not in registry:
-        near = get_close_matches(name, registry, n=3, cutoff=0.4)
-        raise click.UsageError(
-            f"no formula is called {name[:60]!r}{'; did you mean ' + ', '.join(near) + '?' if near else ''}"
-        )
+        listed = [each for each in registry.values() if (name or "").lower() in each.name]
+        if not listed:
+            near = get_close_matches(str(name), registry, n=3, cutoff=0.4)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise click.UsageError(f"no formula is called {str(name)[:60]!r}{hint}")
+        paged("\n".join(f"{each.name:36} [{each.unit}]  {each.summary}" for each in listed))
+        return
     found = registry[name]
     click.echo(f"{found.name} [{found.unit}]\n\n{(found.__doc__ or '').strip()}\n")
     click.echo("\n".join(f"  {line}" for line in text(found)))
