@@ -3,12 +3,19 @@
 `estimate`, `compare`, `sweep`, `load` are imported when they are first used, so that importing costmodel is fast.
 """
 
+from pathlib import Path
 from typing import Any
 
 __version__ = "0.1.0"
 __all__ = ["compare", "estimate", "load", "plan", "sweep", "validate"]
 
 _HOME = {"estimate": "api", "compare": "api", "validate": "api", "load": "loading", "sweep": "sweeping"}
+
+
+# In a clone the rooms app/ and calibration/ lie beside this folder; setup.py puts them into it when it installs.
+_clone = Path(__file__).parent.parent
+if (_clone / "setup.py").is_file() and (_clone / "calibration").is_dir():
+    __path__.append(str(_clone))
 
 
 def __getattr__(name: str) -> Any:

@@ -105,7 +105,7 @@ def load_all() -> dict[str, Formula]:
     import costmodel
 
     skip = ("costmodel.app", "costmodel.cli", "costmodel.calibration", "costmodel.__main__")
-    for module in pkgutil.walk_packages(costmodel.__path__, "costmodel."):
+    for module in pkgutil.walk_packages(costmodel.__path__[:1], "costmodel."):
         if not module.name.startswith(skip):
             importlib.import_module(module.name)
     return dict(sorted(registry.items()))

@@ -212,7 +212,7 @@ def count(text: object) -> float:
 
 
 def parse(text: object, expected: str, example: str) -> float:
-    """The SI value of a quantity with a unit, such as parse("80 GB", "B", "80 GB") = 80e9.
+    """The SI value of a quantity with a unit, such as parse("80 GB", "B", "80 GB") = 80e9; "5 M USD" too.
 
     Raises UnitError for a bare number, an unknown unit or another dimension; the message shows `example`.
     """
@@ -225,10 +225,12 @@ def parse(text: object, expected: str, example: str) -> float:
     name = text[match.end() :].strip()
     if not name:
         raise UnitError(f"needs a unit; write for example '{example}'")
+    suffix, _, rest = name.partition(" ")
+    times, name = (COUNT_SUFFIXES[suffix], rest) if suffix in COUNT_SUFFIXES and rest[:1].isalpha() else (1.0, name)
     size, dim = unit(name)
     if dim.powers != unit(expected)[1].powers:
         raise UnitError(f"{_short(name)} has the wrong dimension; write for example '{example}'")
-    return count(float(match.group().replace("_", "")) * size)
+    return count(float(match.group().replace("_", "")) * times * size)
 
 
 def _short(text: str) -> str:

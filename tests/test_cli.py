@@ -1,12 +1,18 @@
 """The command line as a user meets it: answers, exit codes, one clear line for bad input."""
 
 import json
+import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
+from costmodel.cli import main
 from costmodel.cli.main import COMMANDS
 
 QUICK = ["--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--devices", "64", "--workload", "train"]
@@ -105,12 +111,153 @@ def test_bad_input_is_one_line(changes, says):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["estimate"], ["nonsense"], ["estimate", "--nonsense"], ["estimate", "missing.yaml"]]
+    "arguments",
+    [
+        ["estimate"],
+        ["nonsense"],
+        ["estimate", "--nonsense"],
+        ["estimate", "missing.yaml"],
+        ["explain", "examples/gpt-3.yaml"],
+        ["formulas", "no-such-thing"],
+        ["sweep", "examples/gpt-3.yaml"],
+    ],
 )
 def test_bad_usage(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+def shell(line, **environment):
+    """Exit code of `costmodel` in a shell's line, where COSTMODEL stands for it, and all that was said."""
+    line = line.replace("COSTMODEL", f"{shlex.quote(sys.executable)} -m costmodel")
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        capture_output=True,
+        env=os.environ | {"PYTHONUNBUFFERED": ""} | environment,  # unbuffered, Python takes half an answer for a whole
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("line", ["COSTMODEL --help >/dev/full", "COSTMODEL formulas >/dev/full"])
+def test_no_room_for_the_answer(line):
+    assert shell(line) == (2, "", "costmodel: the answer cannot be written (no space left on device)\n")
+
+
+def test_streams_that_are_closed():
+    code, out, err = shell("COSTMODEL formulas >&-")
+    assert (code, out) == (2, "")
+    assert err.startswith("costmodel: standard output is closed")
+    code, _, err = shell("COSTMODEL estimate - <&-")
+    assert code == 2
+    assert "nothing is written here" in err
+    assert shell("COSTMODEL nonsense 2>&-") == (2, "", "")
+
+
+def test_reader_that_goes_away():
+    code, out, err = shell("COSTMODEL catalog models -o json | { read -r one && echo $one; }")
+    assert (code, err) == (141, "")
+    assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "days (14-23 days)"), ("cp1252", "days (14\x9623 days)")])
+def test_encodings_that_lack_characters(encoding, shown):
+    line = "COSTMODEL estimate examples/llama-3.1-8b.yaml && COSTMODEL documents && COSTMODEL formulas"
+    code, out, err = shell(line, PYTHONIOENCODING=encoding)
+    assert (code, err) == (0, "")
+    assert shown in out
+
+
+def test_completion_of_a_shell():
+    start = "import sys; sys.argv[0] = 'costmodel'; from costmodel.cli.main import main; main()"
+    code, out, err = shell(
+        f'{shlex.quote(sys.executable)} -c "{start}"',
+        _COSTMODEL_COMPLETE="bash_complete",
+        COMP_WORDS="costmodel estimate --hardware h100",
+        COMP_CWORD="3",
+    )
+    assert (code, err) == (0, "")
+    assert "plain,h100-sxm" in out.splitlines()
+
+
+@pytest.mark.parametrize("line", ["", "plan"])
+def test_nothing_said_is_help(line):
+    done, asked = run(*line.split()), run(*line.split(), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == asked.stdout
+
+
+def test_port_in_use():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        pytest.importorskip("streamlit")
+        done = run("app", "--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"costmodel: port {port} cannot be used (address already in use)")
+
+
+def test_package_in_a_clone_is_whole(tmp_path):
+    """`costmodel` as the folder in a clone, not as pip installs it."""
+    names = ["costmodel.app.main", "costmodel.calibration.law"]
+    code = f"from importlib.util import find_spec; print(all(map(find_spec, {names})))"
+    root = Path(__file__).parent.parent
+    bare = "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()];"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{bare} sys.path.insert(0, {str(root)!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "says"),
+    [
+        ("cost=1 M USD", 0, ""),
+        ("cost=100 k USD", 3, "costmodel: cost 198.4 k USD exceeds 100 k USD"),
+        ("cost_usd=1e5", 3, "costmodel: cost 198.4 k USD exceeds 100 k USD"),
+        ("time=2 weeks", 3, "costmodel: time 16.78 days exceeds 14 days"),
+        ("staff=1000 person-hours", 0, ""),
+        ("storage=1 TB-month", 3, "costmodel: storage 28.52 TB-months exceeds 1 TB-months"),
+        ("cost=1e5", 2, "needs a unit; write for example '1 M USD'"),
+        ("cost=1 M EUR", 2, "unknown unit 'EUR'"),
+        ("csot=1 M USD", 2, "did you mean 'cost'"),
+        ("cost", 2, "write for example cost='1 M USD'"),
+    ],
+)
+def test_fail_over(limit, code, says, capsys):
+    file = "examples/llama-3.1-8b.yaml"
+    assert main.run(["estimate", file, "--fail-over", limit, "--fail-over", "time=1 year"]) == code
+    out, err = capsys.readouterr()
+    assert says in err
+    assert bool(err) == bool(code)
+    assert out.startswith("Training") == (code != 2)
+
+
+CI = Path(__file__).parent.parent.joinpath("docs/ci.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("tokens", "code"), [("1e12", 0), ("3e12", 3)])
+def test_the_documented_job_fails_above_its_budget(tokens, code, tmp_path):
+    """The steps of docs/ci.md that run costmodel, in a shell as the runner starts it."""
+    job = yaml.safe_load(re.search(r"```yaml\n(.*?)```", CI, re.DOTALL).group(1))["jobs"]["budget"]
+    lines = [step["run"] for step in job["steps"] if "run" in step]
+    scenario = "model: llama-3.1-8b\nhardware: h100-sxm\ndevices: 64\nworkload: {kind: train, tokens: %s}\n"
+    for command, changed in (("init -q -b main", "1e12"), ("checkout -q -b change", tokens)):
+        (tmp_path / "scenario.yaml").write_text(scenario % changed, encoding="utf-8")
+        git = f"git {command} && git add -A && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x"
+        subprocess.run(["bash", "-ec", git], cwd=tmp_path, check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path)], cwd=tmp_path, check=True)
+    here = f'cd {tmp_path}; costmodel() {{ COSTMODEL "$@"; }}; set -eo pipefail; '
+    codes = [shell(here + line, GITHUB_BASE_REF="main")[0] for line in lines if "pip install" not in line]
+    assert codes == [0, code]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -129,6 +276,7 @@ def test_help_has_an_example(name):
         "catalog hardware h100-sxm",
         "catalog models",
         "formulas ring_time",
+        "formulas ring",
         "formulas",
         "documents",
         "schema",

@@ -266,6 +266,11 @@ def test_small_formulas():
         ({"loss": -1.0}, PlanError, "above 0"),
         ({"loss": 1.5}, NoEvidence, "irreducible"),
         ({"loss": 1.83}, NoEvidence, "write a loss above"),
+        ({"loss": "2.1 EUR"}, PlanError, "loss: '2.1 EUR' is not a number; write for example '2.1'"),
+        ({"budget": "5 M EUR"}, PlanError, "unknown unit 'EUR'; write for example '5 M USD'"),
+        ({"budget": "5"}, PlanError, "needs a unit; write for example '5 M USD'"),
+        ({"budget": 0}, PlanError, "above 0"),
+        ({"loss": 2.1, "unique_tokens": 1}, NoEvidence, "1 unique tokens, seen at most 16 times, are too few"),
         ({"loss": 50.0}, NoEvidence, "below"),
         ({"budget": math.inf}, PlanError, "above 0"),
         ({"budget": 1e17}, NoEvidence, "beyond"),
@@ -287,12 +292,19 @@ def test_small_formulas():
         ({"loss": 2.1, "overrides": ["model=llama-3.1-8b"]}, ScenarioError, "within a family"),
         ({"loss": 2.1, "overrides": ["workload=serve"]}, ScenarioError, "write train"),
         ({"loss": 2.1, "overrides": ["devics=8"]}, ScenarioError, "devices"),
+        ({"loss": 2.1, "overrides": ["workload.tokens=1e12"]}, ScenarioError, "the plan chooses the tokens"),
     ],
 )
 def test_what_cannot_be_planned_is_one_line(question, kind, says):
     with pytest.raises(kind, match=says) as error:
         costmodel.plan.size(BASE, **question)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_numbers_may_be_text():
+    """The same notation in Python and at the command line."""
+    assert costmodel.plan.size(BASE, "1 T", budget="5 M USD") == costmodel.plan.size(BASE, 1e12, budget=5e6)
+    assert costmodel.plan.size(BASE, loss="2.1 nats").best == costmodel.plan.size(BASE, loss=2.1).best
 
 
 def test_what_does_not_fit_is_an_answer():

@@ -27,7 +27,7 @@ FULL = {
     "inference_runs_local.csv": "inference",
 }
 STATISTICS = {
-    *("rows", "answered", "median", "mean", "p90", "within_10", "within_20", "bias", "coverage_80"),
+    *("rows", "answered", "median", "mean", "p90", "worst", "within_10", "within_20", "bias", "coverage_80"),
     *("naive_median", "naive_p90"),
 }
 STEP = {
@@ -107,12 +107,22 @@ def test_statistics_by_hand():
     found = statistics(rows)
     assert (found["rows"], found["answered"]) == (4, 3)
     assert found["median"] == pytest.approx(0.25)
-    assert found["p90"] == pytest.approx(1.0)
+    assert found["p90"] == found["worst"] == pytest.approx(1.0)
     assert found["within_10"] == pytest.approx(0.25)
     assert found["coverage_80"] == pytest.approx(0.75)
     assert found["mean"] == pytest.approx(math.exp((math.log(1.05) + math.log(2) + 2 * math.log(1.25)) / 4) - 1)
     assert found["bias"] == pytest.approx(math.exp((math.log(1.05) - math.log(2) + 2 * math.log(1.25)) / 4) - 1)
     assert found["naive_median"] == pytest.approx(1.0)  # naive is 1: errors 0, 1, 3 and 3 by weight
+
+
+def test_the_first_line_says_how_wrong_predictions_are():
+    rows = [result(1, 1.05, low=0.9, high=1.2), result(2, 1), result(4, 5, 2, low=3, high=6), result(1, None)]
+    assert as_text(Validation("training", rows)).startswith(
+        "training: m is typically 25% off (naive baseline 100%), at worst 100%; 80 % ranges hold 75% of 3 measurements "
+        "answered, of 4.\n0 not counted;"
+    )
+    nothing = as_text(Validation("training", [result(1, None)]))
+    assert nothing.startswith("training: m: none of 1 measurements answered.")
 
 
 def test_statistics_of_nothing_answered():

@@ -15,6 +15,7 @@ from costmodel.units import unit
 
 PRICING = ("on-demand", "spot", "reserved-1y", "reserved-3y", "savings-plan", "capacity-block")
 NEW, ENOUGH = "2025", 3
+UNITS = {"rental": "USD/s", "purchase": "USD", "storage": "USD/B/s", "egress": "USD/B"}  # by kind
 
 Row = dict[str, str]
 
@@ -71,6 +72,25 @@ def electricity(region: str = "world") -> Price:
         )
     size = unit(found.unit)[0]
     return Price(found.mid * size, found.low * size, found.high * size, found.date, "", "business", found.source, 1)
+
+
+def offers(name: str) -> list[tuple[str, Price]]:
+    """All prices of a device, or of a class of storage or egress: the unit (SI) and the price, by kind and pricing.
+
+    Raises CatalogError for a name that has none.
+    """
+    kinds = dict.fromkeys((row["kind"], row["pricing"]) for row in rows("prices"))
+    own = [row for row in rows("prices") if row["item"] == key(name)]
+    try:
+        device = hardware.device(name).id
+        found = [_of_device(kind, device, pricing) for kind, pricing in kinds]
+    except CatalogError:
+        if not own:
+            raise
+        found = [[row for row in own if (row["kind"], row["pricing"]) == both] for both in kinds]
+    if not any(found):
+        raise CatalogError(f"no price of {device} is known; state one with costs.price or costs.hardware_price")
+    return [(UNITS[group[0]["kind"]], _pick(group)) for group in found if group]
 
 
 def _of_device(kind: str, device_id: str, pricing: str) -> list[Row]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
 from costmodel import files
-from costmodel.cli.options import output_option
+from costmodel.cli.options import output_option, require
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -46,8 +45,7 @@ def command(
     Example:
       costmodel calibrate --quick
     """
-    if find_spec("scipy") is None:
-        raise click.UsageError("calibration needs scipy; run: pip install 'costmodel[calibrate]'")
+    require("scipy", "calibration", "calibrate")
     if sum((verify, runs is not None, records is not None)) > 1:
         raise click.UsageError("--verify, --from-runs and --refit exclude each other; write one of them")
     if ((scenario or base) and not runs) or (report and not verify):

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from costmodel.cli.options import output_option
+from costmodel.cli.options import output_option, paged
 
 TABLES = ("models", "hardware", "prices", "grids", "profiles")
 
@@ -14,23 +14,27 @@ TABLES = ("models", "hardware", "prices", "grids", "profiles")
 @click.command()
 @click.argument("table", type=click.Choice(TABLES), required=False)
 @click.argument("name", required=False)
-@output_option("text", "json")
+@output_option("text", "json", "csv")
 def command(table: str | None, name: str | None, output: str) -> None:
-    """What is known: list a TABLE, or show one entry with its source.
+    """What is known: list a TABLE, or show the entry called NAME with its source.
+
+    A NAME that is only a part of names lists all that have it.
 
     \b
     Example:
       costmodel catalog hardware h100-sxm
+      costmodel catalog hardware h100
+      costmodel catalog prices storage
     """
-    from costmodel.report.catalog import as_text, entry, listing
+    from costmodel.report import catalog as show
 
     if table is None:
-        click.echo("tables: " + ", ".join(TABLES) + "; for example: costmodel catalog hardware h100-sxm")
+        click.echo("\n".join(f"{each:10}{meaning}" for each, meaning in show.TABLES.items()))
         return
-    found = listing(table) if name is None else entry(table, name)
+    found = show.entries(table) if name is None else show.found(table, name)
     if output == "json":
         click.echo(json.dumps(found, indent=1))
-    elif isinstance(found, list):
-        click.echo("\n".join(found))
+    elif output == "csv":
+        click.echo(show.as_table(table, found), nl=False)
     else:
-        click.echo(as_text(table, found))
+        paged(show.as_text(table, found))

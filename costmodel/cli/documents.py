@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from costmodel.cli.options import paged
+
 
 @click.command()
 def command() -> None:
-    """The five documents' formulas beside the refined ones, and their worked examples checked.
+    """Five articles on what training and inference cost: their formulas beside those used here, examples checked.
 
     \b
     Example:
@@ -15,4 +17,4 @@ def command() -> None:
     """
     from costmodel.documents import report
 
-    click.echo(report())
+    paged(report())

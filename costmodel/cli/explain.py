@@ -14,10 +14,14 @@ from costmodel.cli.options import read, scenario_options
 def command(figure: str, scenario: str | None, changes: tuple[str, ...], depth: int, **flags: str | None) -> int:
     """The working of FIGURE, for example totals.cost_usd or performance.mfu.
 
+    SCENARIO is a YAML or JSON file, or - for standard input; the four flags make one without a file.
+
     \b
     Example:
       costmodel explain totals.cost_usd --model llama-3.1-8b --hardware h100-sxm --devices 64 --workload train
     """
+    if scenario is None and figure.endswith((".yaml", ".yml", ".json")):
+        raise click.UsageError(f"FIGURE is missing; write for example: costmodel explain totals.cost_usd {figure}")
     from costmodel.api import estimate
     from costmodel.report.explain import lines, working
     from costmodel.report.text import sentence

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -17,7 +22,7 @@ COMMANDS = {
     "roofline": "A scenario's operators under the roofline of its device.",
     "validate": "Published runs against predictions.",
     "formulas": "The formulas: text, units, source.",
-    "documents": "The five documents' formulas, literal and refined, with their worked examples.",
+    "documents": "Five articles' formulas beside those used here; their worked examples checked.",
     "schema": "JSON Schema of a scenario file, for editors.",
     "calibrate": "Measure this machine, or fit your own runs; check the fit on real workloads.",
     "catalog": "Models, hardware, prices, grids and profiles with sources.",
@@ -57,39 +62,86 @@ def cli(debug: bool) -> None:
     """
 
 
+# What stands for characters of ours that a terminal's encoding lacks.
+LOOKALIKES = {"×": "x", "·": "*", "–": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=", "“": '"', "”": '"', "█": "#"}
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+BROKEN_PIPE = 141  # as a shell reports a program that SIGPIPE ended
+
+
 def main() -> None:
     """Run the command line of this process."""
+    codecs.register_error("lookalike", _lookalike)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="lookalike")
+    if sys.stdin is None:  # closed: empty, and no other file may take its place
+        sys.stdin = Path(os.devnull).open()  # noqa: SIM115
+    if sys.stdout is None:
+        sys.exit(_refused("standard output is closed; write >/dev/null to throw the answer away"))
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; exit codes: 0 answered, 2 bad input, 3 not feasible, 130 interrupted, 1 a bug."""
+    """Run a command; exit codes: 0 answered, 2 bad input, 3 not feasible, 130 interrupted, 141 cut off, 1 a bug."""
     try:
         return cli.main(arguments, standalone_mode=False) or 0
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
-    except click.ClickException as error:
-        return _refused(error.format_message().replace("\n", " "))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
         return 0
+    except click.ClickException as error:
+        message, context = error.format_message().replace("\n", " "), getattr(error, "ctx", None)
+        return _refused(
+            message if context is None or ";" in message else f"{message} See {context.command_path} --help."
+        )
+    except SystemExit as error:  # how click ends where the reader of a pipe has gone, and after shell completion
+        return BROKEN_PIPE if error.code else 0
     except ValueError as error:
         if type(error).__module__.startswith("costmodel."):
             return _refused(str(error))
         return _bug(error, arguments)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return _bug(error, arguments)
+        _drop(sys.stdout)
+        return _refused(f"the answer cannot be written ({(error.strerror or 'unknown reason').lower()})")
     except Exception as error:
         return _bug(error, arguments)
+
+
+def _lookalike(error: UnicodeError) -> tuple[str, int]:
+    """Error handler of codecs: the nearest ASCII text for what an encoding lacks."""
+    from unicodedata import combining, normalize
+
+    assert isinstance(error, UnicodeEncodeError)
+    text = "".join(LOOKALIKES.get(c, c) for c in error.object[error.start : error.end])
+    plain = "".join(c for c in normalize("NFKD", text) if not combining(c))
+    return plain.encode("ascii", "replace").decode(), error.end
+
+
+def _drop(stream: TextIO) -> None:
+    """Throw away what a stream still holds, so that nothing tries to write it again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _tell(line: str) -> None:
+    """A line on standard error, if anybody can hear it."""
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def _refused(message: str) -> int:
     """One line for each thing that is wrong with the input."""
     for line in message.splitlines():
-        click.echo("costmodel: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True)
+        _tell("costmodel: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
     return 2
 
 
 def _bug(error: Exception, arguments: list[str]) -> int:
     if "--debug" in arguments:
         raise error
-    click.echo(f"costmodel: internal error: {error!r}; please report it with the output of --debug", err=True)
+    _tell(f"costmodel: internal error: {error!r}; please report it with the output of --debug")
     return 1

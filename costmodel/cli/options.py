@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-KEYS = ("model", "hardware", "devices", "workload")
+KEYS = {
+    "model": ("MODEL", "An id of `costmodel catalog models`, or a Hugging Face config.json."),
+    "hardware": ("HARDWARE", "An id of `costmodel catalog hardware`, or local after `costmodel calibrate`."),
+    "devices": ("COUNT", "How many devices."),
+    "workload": ("KIND", "train, finetune, serve or infer."),
+}
 
 
 def scenario_options(command: Command) -> Command:
     """A scenario as a file, as four flags, or both; --set changes anything in it."""
-    command = click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Change one value.")(command)
-    for key in reversed(KEYS):
-        command = click.option(f"--{key}", help=f"{key.capitalize()} of the scenario.")(command)
-    return click.argument("scenario", required=False)(command)
+    said = "Change one value, such as workload.tokens=1e12; may be repeated."
+    command = click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help=said)(command)
+    for key, (metavar, meaning) in reversed(KEYS.items()):
+        command = click.option(f"--{key}", metavar=metavar, help=meaning, shell_complete=_complete)(command)
+    return click.argument("scenario", required=False, shell_complete=_complete)(command)
 
 
 def output_option(*choices: str) -> Callable[[Command], Command]:
     """-o text|json|csv."""
-    return click.option("-o", "--output", type=click.Choice(choices), default="text", help="Form of the answer.")
+    said = "Form of the answer; text if unsaid."
+    return click.option("-o", "--output", type=click.Choice(choices), default="text", help=said)
+
+
+def _complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What a shell offers: files for a scenario, ids of the catalog, kinds of workload."""
+    from costmodel import catalog
+
+    if parameter.name == "scenario":
+        return [CompletionItem(begun, type="file")]
+    table = {"model": "models", "hardware": "hardware"}.get(parameter.name or "")
+    kinds = ("train", "finetune", "serve", "infer") if parameter.name == "workload" else ()
+    known = [row["id"] for row in catalog.rows(table)] if table else kinds
+    return [CompletionItem(name) for name in known if name.startswith(begun)]
 
 
 def read(scenario: str | None, flags: dict[str, str | None], changes: tuple[str, ...]) -> tuple[Any, list[str]]:
@@ -32,7 +54,19 @@ def read(scenario: str | None, flags: dict[str, str | None], changes: tuple[str,
         if missing:
             raise click.UsageError(
                 f"no scenario: give a file (or - for standard input), or {' '.join('--' + key for key in missing)}; "
-                "for example: costmodel estimate --model llama-3.1-8b --hardware h100-sxm --devices 64 --workload train"
+                f"examples: {click.get_current_context().command_path} --help"
             )
         return {}, [f"{key}={value}" for key, value in said.items()] + list(changes)
     return scenario, [f"{key}={value}" for key, value in said.items()] + list(changes)
+
+
+def require(module: str, user: str, extra: str) -> None:
+    """Raises UsageError where the module of an optional dependency is not installed."""
+    if find_spec(module) is None:
+        raise click.UsageError(f"{user} needs {module}; in a clone of costmodel, run: pip install '.[{extra}]'")
+
+
+def paged(text: str) -> None:
+    """Show a text; on a terminal that it does not fit, page by page."""
+    os.environ.setdefault("LESS", "FRX")  # as git does: no page where all fits, colours, and it stays on the screen
+    click.echo_via_pager(text)

@@ -23,7 +23,7 @@ def command() -> None:
 @scenario_options
 @click.option("--serve-tokens", metavar="TOKENS", help="Prompt and answer tokens over the model's life; 0 if unsaid.")
 @click.option("--loss", metavar="NATS", help="Loss per token to reach, as served.")
-@click.option("--budget", metavar="USD", help="Money for training and serving, such as '5 M USD'.")
+@click.option("--budget", help="Money for training and serving, such as '5 M USD'.")
 @click.option("--law", help="Scaling law; chinchilla-refit, or data-constrained with --unique-tokens, if unsaid.")
 @click.option("--unique-tokens", metavar="TOKENS", help="New tokens there are; more are repeats.")
 @click.option("--serve-set", "serve", multiple=True, metavar="PATH=VALUE", help="Change the serving scenario.")
@@ -56,11 +56,11 @@ def size(
     source, overrides = read(scenario, flags, changes)
     answer = plan_size(
         source,
-        _number(serve_tokens, "--serve-tokens", "1e12") or 0.0,
-        loss=_number(loss, "--loss", "2.1"),
-        budget=_number(budget.strip().removesuffix("USD") if budget else None, "--budget", "'5 M USD'"),
+        serve_tokens or 0.0,
+        loss=loss,
+        budget=budget,
         law=law,
-        unique_tokens=_number(unique_tokens, "--unique-tokens", "1e12"),
+        unique_tokens=unique_tokens,
         overrides=overrides,
         serve=serve,
     )
@@ -71,16 +71,3 @@ def size(
     else:
         click.echo(report.render(answer))
     return 0 if answer.best else 3
-
-
-def _number(text: str | None, option: str, example: str) -> float | None:
-    """The number in an option. Raises UnitError."""
-    from costmodel.units import UnitError, count
-
-    if text is None:
-        return None
-    try:
-        return count(text)
-    except UnitError as error:
-        advice = "" if "write" in str(error) else f"; write for example {option} {example}"
-        raise UnitError(f"{option}: {error}{advice}") from None

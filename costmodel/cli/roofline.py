@@ -15,6 +15,8 @@ from costmodel.cli.options import output_option, read, scenario_options
 def command(scenario: str | None, changes: tuple[str, ...], output: str, **flags: str | None) -> int:
     """A scenario's operators under the roofline of its device: what bounds each, and how near it gets.
 
+    SCENARIO is a YAML or JSON file, or - for standard input; the four flags make one without a file.
+
     \b
     Example:
       costmodel roofline --model pythia-160m --hardware cpu-epyc-2core --devices 1 --workload infer

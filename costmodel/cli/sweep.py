@@ -20,6 +20,8 @@ def command(
 ) -> None:
     """A table over axes of a scenario.
 
+    SCENARIO is a YAML or JSON file, or - for standard input; the four flags make one without a file.
+
     \b
     Example:
       costmodel sweep examples/llama-3.1-8b.yaml --over devices=64,128,256

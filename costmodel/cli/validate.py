@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from costmodel import files
-from costmodel.cli.options import output_option
+from costmodel.cli.options import output_option, require
 from costmodel.validation.run import KINDS, validate
 from costmodel.validation.summary import Validation
 
@@ -32,6 +32,8 @@ def command(table: str, kind: str, leave_out: str | None, report: Path | None, o
     """
     from costmodel.report import validation as show
 
+    if report is not None:
+        require("plotly", "--report", "app")
     if leave_out:
         click.echo(f"costmodel: nothing is fitted on such rows yet: --leave-out {leave_out} changes nothing", err=True)
     found = validate(table, kind, Progress())
@@ -64,11 +66,7 @@ def _write(path: Path, found: Validation) -> None:
     from costmodel.report.validation import as_html
 
     try:
-        page = as_html(found)
-    except ImportError:
-        raise click.UsageError("the report needs plotly; run: pip install 'costmodel[app]'") from None
-    try:
-        files.write(path, page)
+        files.write(path, as_html(found))
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None

@@ -13,6 +13,11 @@ from costmodel.documents.worked import Example, examples
 from costmodel.formula import Formula, load_all
 from costmodel.readings import text, words
 
+HEAD = (
+    "Five articles on what training and inference of large models cost, D0 to D4. Each formula stands as it is written "
+    "there (LaTeX, then in words on the left), with what is computed here in its place on the right, and whether it is "
+    "right, incomplete or wrong. Worked examples are computed again. At the end: what the articles say saves cost."
+)
 WIDTH = 100
 _COLUMN = 47
 
@@ -20,7 +25,7 @@ _COLUMN = 47
 def report() -> str:
     """Every formula, worked example and lever of the five documents, at most 100 columns wide."""
     known = load_all()
-    lines = _paragraph("What the five documents write, what stands in its place here, and where they are wrong.", 0)
+    lines = _paragraph(HEAD, 0)
     for key, title in DOCUMENTS.items():
         lines += ["", "", f"{_short(key)}  {title}", "=" * WIDTH]
         for entry in ENTRIES:

@@ -85,6 +85,8 @@ def sizes(training: Scenario, bounds: tuple[float, float], serve_tokens: float, 
         raise clash("workload", f"a plan of size is one of training, not of {training.workload.kind}; write train")
     if not isinstance(family, ModelFamily):
         raise clash("model", "a plan of size chooses within a family; write model: {family: llama, parameters: 8 B}")
+    if "tokens" in training.workload.model_fields_set:
+        raise clash("workload.tokens", "the plan chooses the tokens of training; leave them out")
     low, high = max(bounds[0], smallest(family.family)), bounds[1]
     asked = np.exp(np.arange(np.log(low), np.log(high), STEP))
     stated = family.parameters if low <= family.parameters <= high else low

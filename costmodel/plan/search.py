@@ -105,6 +105,9 @@ class Search:
             float(self.quality.loss(known, np.float64(size), np.float64(d)))
             for size, d in ((n[-1], most), (n[0], law.tokens[0] / scaling.BEYOND))
         )
+        if best >= worst:
+            often = f"seen at most {scaling.EPOCHS:g} times, are too few for any plan that {law.name} can speak of"
+            raise NoEvidence(f"{self.quality.unique:g} unique tokens, {often}; write a larger number")
         raise NoEvidence(
             f"no plan that {law.name} can speak of reaches {self.loss:g} nats on {where}; "
             f"write a loss above {best:.3g}, below {worst:.3g}, "

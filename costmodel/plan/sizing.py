@@ -18,12 +18,19 @@ from costmodel.quality import scaling, steps
 from costmodel.quality.evidence import Expected, NoEvidence, positive
 from costmodel.scenario import Scenario
 from costmodel.source import clash
-from costmodel.units import UNITS, shortened
+from costmodel.units import UNITS, count, parse, shortened
 from costmodel.workloads.formulas.step import tokens_per_step
 
 TABLE = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0)  # sizes shown, as multiples of the best
 HARDLY_WORSE = 0.05, 0.01  # share of the cost, nats
 NEAR = 0.1  # ln N within which a size stands for the law's balance
+# How the numbers of a question are written, and in what.
+AMOUNTS = {
+    "loss": ("2.1", "nats"),
+    "budget": ("5 M USD", "USD"),
+    "unique_tokens": ("1e12", "tokens"),
+    "serve_tokens": ("1e12", "tokens"),
+}
 MOST = 1e18  # tokens served or new, and USD, that are taken as meant
 # How weights are rounded to a format of the section precision, and how many share a scale; 8 bits lose little.
 ROUNDING = {"int4": ("calibrated", 128.0)}
@@ -89,12 +96,12 @@ class SizePlan:
 
 def size(
     scenario: Scenario | Mapping[str, Any] | str,
-    serve_tokens: float = 0.0,
+    serve_tokens: float | str = 0.0,
     *,
-    loss: float | None = None,
-    budget: float | None = None,
+    loss: float | str | None = None,
+    budget: float | str | None = None,
     law: str | None = None,
-    unique_tokens: float | None = None,
+    unique_tokens: float | str | None = None,
     overrides: Sequence[Override] = (),
     serve: Sequence[Override] = (),
 ) -> SizePlan:
@@ -102,20 +109,20 @@ def size(
 
     `scenario` trains a model {family, parameters}; its size and tokens are what is chosen. `serve_tokens` are prompt
     and answer tokens over the model's life; `serve` changes the serving scenario, which otherwise has the hardware,
-    devices and prices of training. `loss` is in nats per token, as served, for the law's own data; `budget` in USD.
+    devices and prices of training. `loss` is in nats per token, as served, for the law's own data; `budget` in USD, or
+    text such as "5 M USD"; the other numbers may be text too ("1 T").
     Raises ScenarioError, CatalogError, PlanError, and NoEvidence past the bounds of the law.
     """
     if (loss is None) == (budget is None):
         raise PlanError("a plan of size needs either a loss or a budget; write --loss 2.1 or --budget '5 M USD'")
-    said = {"loss": loss, "budget": budget, "unique tokens": unique_tokens, "serve tokens": serve_tokens or None}
-    for what, value in said.items():
-        if value is not None:
-            _amount(value, what)
+    loss, budget = _amount(loss, "loss"), _amount(budget, "budget")
+    unique_tokens, serve_tokens = _amount(unique_tokens, "unique_tokens"), _amount(serve_tokens, "serve_tokens") or 0.0
     used = scaling.law(law or ("data-constrained" if unique_tokens else scaling.DEFAULT))
     if unique_tokens is not None and used.name != "data-constrained":
         raise NoEvidence(f"{used.name} knows no repeated data; use the law 'data-constrained'")
     if loss is not None and loss <= used.irreducible:
-        raise NoEvidence(f"no model reaches {loss:g} nats by {used.name}: its irreducible loss is {used.irreducible:g}")
+        least = f"its irreducible loss is {used.irreducible:g}; write a loss above that"
+        raise NoEvidence(f"no model reaches {loss:g} nats by {used.name}: {least}")
     low, high = used.parameters
     grid = sizes(load(scenario, overrides), (low / scaling.BEYOND, high * scaling.BEYOND), serve_tokens, serve)
     served = _served(grid.serving) if grid.serving else None
@@ -125,13 +132,20 @@ def size(
         return _answer(Search(grid, Quality(used, unique_tokens, served), serving, grid.surface(), loss, budget), blank)
 
 
-def _amount(value: float, what: str) -> None:
+def _amount(value: float | str | None, what: str) -> float | None:
+    """A number that a user wrote, in SI. Raises PlanError."""
+    example, unit = AMOUNTS[what]
+    if value is None:
+        return None
     try:
-        positive(value, what)
+        if isinstance(value, str):
+            value = parse(value, unit, example) if unit == "USD" else count(value.strip().removesuffix(unit))
+        found = positive(value, "it") if value or what != "serve_tokens" else 0.0
     except ValueError as error:
-        raise PlanError(str(error)) from None
-    if not 0.1 <= value <= MOST:
-        raise PlanError(f"{what} must lie between 0.1 and {MOST:g}, not {value:g}")
+        raise PlanError(f"{what}: {str(error).partition(';')[0]}; write for example '{example}'") from None
+    if found and not 0.1 <= found <= MOST:
+        raise PlanError(f"{what} must lie between 0.1 and {MOST:g}, not {found:g}")
+    return found
 
 
 def _served(serving: Scenario) -> Served | None:

@@ -1,41 +1,141 @@
-"""The catalog for reading: names of a table, or one entry."""
+"""The catalog for reading: lists of what is in a table, or one entry."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from costmodel import catalog, profile
+from costmodel.catalog.table import key
+from costmodel.report.quantities import SCALES, interval, number, show
+from costmodel.report.table import aligned, as_csv
+
+TABLES = {
+    "models": "shapes; those that an estimate can use are marked",
+    "hardware": "devices: memory, peaks, links, power",
+    "prices": "rent and purchase of devices, storage, egress, with their spread",
+    "grids": "carbon intensity of electricity by country and cloud region",
+    "profiles": "constants of the laws of time, fitted to measurements",
+}
+NAMES = {"models": "id", "hardware": "id", "prices": "item", "grids": "code"}
+SEARCHED = {
+    "models": ("id", "aliases", "hf_id", "family", "kind"),
+    "hardware": ("id", "aliases", "ambiguous_names", "vendor", "name", "architecture"),
+    "prices": ("item", "kind", "pricing"),
+    "grids": ("code", "name", "aliases"),
+}
+# Columns of a list: heading, key of an entry, and the unit in which it is shown; how many of them are text to the left.
+COLUMNS = {
+    "models": (
+        ("model", "id", ""),
+        ("kind", "kind", ""),
+        ("parameters", "params_published", "1"),
+        ("layers", "layers", "1"),
+        ("usable", "usable", ""),
+    ),
+    "hardware": (
+        ("device", "id", ""),
+        ("year", "year", ""),
+        ("memory", "memory", "GB"),
+        ("bandwidth", "memory_bandwidth", "GB/s"),
+        ("16-bit peak", "peak16", "TFLOP/s"),
+        ("power", "tdp", "W"),
+    ),
+    "prices": (
+        ("item", "item", ""),
+        ("pricing", "pricing", ""),
+        ("price", "price", ""),
+        ("10–90 %", "range", ""),
+        ("date", "date", ""),
+        ("rows", "rows", "1"),
+    ),
+    "grids": (
+        ("grid", "code", ""),
+        ("place", "name", ""),
+        ("carbon", "value", "g/kWh"),
+        ("least", "low", "g/kWh"),
+        ("most", "high", "g/kWh"),
+        ("year", "year", ""),
+    ),
+    "profiles": (("profile", "name", ""), ("meaning", "meaning", "")),
+}
+LEFT = {"models": 2, "prices": 2, "grids": 2, "profiles": 2}
+UNITS = {  # of the figures of an entry
+    **dict.fromkeys(("memory", "l2"), "B"),
+    **dict.fromkeys(("memory_bandwidth", "link_bandwidth", "pcie_bandwidth"), "B/s"),
+    "vector_fp32": "FLOP/s",
+    **dict.fromkeys(("tdp", "idle"), "W"),
+    **dict.fromkeys(("value", "low", "high"), "kg/J"),
+    "boost_clock": "Hz",
+    "launch_price": "USD",
+}
+SIZES = {name: size for scales in SCALES.values() for size, name in scales if name}
 
 
-def listing(table: str) -> list[str]:
-    """The ids of a table; of hardware with the machines that were measured as a whole."""
+def listing(table: str, part: str = "") -> list[str]:
+    """The ids of a table that have `part` in one of their names; of hardware with machines measured as a whole."""
     if table == "profiles":
-        return profile.names()
-    key = {"prices": "item", "grids": "code"}.get(table, "id")
-    ids = {row[key] for row in catalog.rows(table)}
+        return [name for name in profile.names() if key(part) in key(name)]
+    ids = {
+        row[NAMES[table]]
+        for row in catalog.rows(table)
+        if any(key(part) in key(row[column]) for column in SEARCHED[table])
+    }
     if table == "hardware":
-        ids |= set(profile.machines())
+        ids |= {name for name in profile.machines() if key(part) in key(name)}
     return sorted(ids)
+
+
+def entries(table: str, part: str = "") -> list[dict[str, Any]]:
+    """The entries of a table that have `part` in one of their names."""
+    if table == "prices":
+        return [offer for name in listing(table, part) for offer in _offers(name)]
+    return [entry(table, name) for name in listing(table, part)]
 
 
 def entry(table: str, name: str) -> dict[str, Any]:
     """One entry in SI, with its source. Raises CatalogError when the name is unknown or ambiguous."""
-    from costmodel.catalog import grids, hardware, models, prices
+    from costmodel.catalog import grids, hardware, models
 
     if table == "hardware":
         made = profile.machine(name)
         return asdict(hardware.device(name)) if made is None else _machine(made)
     if table == "models":
-        return asdict(models.model(name))
+        return {"usable": _usable(name)} | asdict(models.model(name))
     if table == "grids":
         return asdict(grids.intensity(name))
-    if table == "profiles":
-        return profile.load(name)
-    device = hardware.device(name).id
-    offers = {"on-demand": prices.rental(device), "purchase": prices.purchase(device)}
-    return {kind: asdict(offer) for kind, offer in offers.items() if offer is not None}
+    return profile.load(name)
+
+
+def found(table: str, name: str) -> dict[str, Any] | list[dict[str, Any]]:
+    """The entry called `name`, or all entries with `name` as a part of theirs. Raises CatalogError."""
+    try:
+        return _offers(name) if table == "prices" else entry(table, name)
+    except catalog.CatalogError:
+        some = entries(table, name)
+        if not some:
+            raise
+        return some
+
+
+def _offers(name: str) -> list[dict[str, Any]]:
+    from costmodel.catalog import prices
+
+    return [{"item": name, "unit": unit} | asdict(price) for unit, price in prices.offers(name)]
+
+
+def _usable(name: str) -> bool:
+    """Whether an estimate can be made of a model."""
+    from costmodel.model import model
+
+    try:
+        model(name, "")
+    except catalog.CatalogError:
+        return False
+    return True
 
 
 def _machine(made: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,12 +143,67 @@ def _machine(made: Mapping[str, Any]) -> dict[str, Any]:
     return {name: made.get(name) for name in ("name", "meaning", "environment", "backend", "hardware", "fit")}
 
 
-def as_text(table: str, found: Mapping[str, Any]) -> str:
-    """An entry for reading; profiles and machines with units and tables."""
+def as_text(table: str, shown: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    """An entry, or a list of them, for reading."""
     from costmodel.report import machine
 
+    if not isinstance(shown, Mapping):
+        heads = [f"{heading} [{unit}]" if unit in SIZES else heading for heading, _, unit in COLUMNS[table]]
+        return aligned(
+            [heads, *([_cell(*column[1:], each) for column in COLUMNS[table]] for each in shown)], LEFT.get(table, 1)
+        )
     if table == "profiles":
-        return machine.everything(found)
-    if table == "hardware" and "environment" in found:  # a machine measured as a whole
-        return machine.overview(found)
-    return "\n".join(f"{key:24} {value}" for key, value in found.items() if value not in (None, ""))
+        return machine.everything(shown)
+    if "environment" in shown:  # a machine measured as a whole
+        return machine.overview(shown)
+    return _definitions(shown)
+
+
+def as_table(table: str, shown: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    """The columns of a list as CSV, in SI."""
+    rows = [shown] if isinstance(shown, Mapping) else shown
+    columns = [name for _, name, _ in COLUMNS[table] if name not in ("price", "range")]
+    columns += ["value", "low", "high", "unit"] if table == "prices" else []
+    return as_csv([columns, *([_figure(name, each) for name in columns] for each in rows)])
+
+
+def _figure(name: str, each: Mapping[str, Any]) -> Any:
+    """A figure of an entry, also of a machine that was measured as a whole."""
+    measured = each["hardware"] if "environment" in each else {}
+    if name == "peak16":
+        peaks = each.get("peaks") or {kind: measured.get(f"peak:{kind}") for kind in ("bf16", "fp16")}
+        return peaks.get("bf16") or peaks.get("fp16")
+    return each["name"] if name == "id" and measured else each.get(name, measured.get(name))
+
+
+def _cell(name: str, unit: str, each: Mapping[str, Any]) -> str:
+    if name == "price":
+        return show(each["value"], each["unit"])
+    if name == "range":
+        return interval(each["low"], each["high"], each["unit"])
+    value = _figure(name, each)
+    if value is None or value == "":
+        return "–"
+    if unit in SIZES:
+        return number(value / SIZES[unit])
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else show(value, "1") if unit else str(value)
+
+
+def _definitions(shown: Mapping[str, Any]) -> str:
+    """Names and values below each other, long ones wrapped."""
+    lines: dict[str, Any] = {}
+    for name, value in shown.items():
+        if name == "peaks":
+            lines |= {f"peak {kind}": show(rate, "FLOP/s", 4) for kind, rate in value.items()}
+        elif isinstance(value, Mapping):
+            lines |= value
+        elif isinstance(value, bool):
+            lines[name] = "yes" if value else "no"
+        elif value not in (None, ""):
+            lines[name] = show(value, UNITS[name], 4) if name in UNITS else value
+    width = max(map(len, lines)) + 2
+    across = max(shutil.get_terminal_size((100, 24)).columns, width + 20)
+    return "\n".join(
+        textwrap.fill(f"{name.replace('_', ' '):{width}}{value}", across, subsequent_indent=" " * width)
+        for name, value in lines.items()
+    )

@@ -28,6 +28,8 @@ SCALES = {
     "USD/s": ((1 / HOUR, "USD/h"),),
     "USD/J": ((1 / (1000 * HOUR), "USD/kWh"),),
     "kg/J": ((1e-3 / (1000 * HOUR), "g/kWh"),),
+    "USD/B": ((1e-9, "USD/GB"),),
+    "Hz": ((1e6, "MHz"), (1e9, "GHz")),
     "USD/B/s": ((1 / (1e9 * YEAR / 12), "USD/GB-month"),),
     "USD/person/s": ((1 / YEAR, "USD/person-year"),),
     "1/s": ((1.0, "/s"), (1e3, "k/s"), (1e6, "M/s")),

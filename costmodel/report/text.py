@@ -31,6 +31,14 @@ LABELS = {
     "storage_byte_months": "storage",
     "staff_hours": "staff",
 }
+EXAMPLES = {  # of a total as it is written
+    "time_s": "30 days",
+    "cost_usd": "1 M USD",
+    "energy_j": "40 MWh",
+    "carbon_kg": "20 t",
+    "storage_byte_months": "30 TB-months",
+    "staff_hours": "800 person-hours",
+}
 PERFORMANCE = {
     "step_time_s": ("step", "s"),
     "tokens_per_s": ("tokens per second", "1"),

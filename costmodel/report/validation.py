@@ -30,8 +30,8 @@ MOST_REASONS = 12
 
 
 def as_text(validation: Validation) -> str:
-    """Tables by metric, source, accelerator and family, and why rows are not answered."""
-    parts = [_sentence(validation)]
+    """How wrong predictions are, tables by metric, source, accelerator and family, and why rows are not answered."""
+    parts = ["\n".join(sentences(validation))]
     for group, summary in zip(GROUPS, validation.summary().values(), strict=True):
         rows = [[f"by {group}", "rows", "answered", *(heading for heading, _, _ in COLUMNS)], *cells(summary)]
         parts.append(aligned(rows))
@@ -86,20 +86,31 @@ def as_html(validation: Validation) -> str:
         "body{font:15px/1.4 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em}"
         "table{border-collapse:collapse;margin:1.5em 0}td,th{padding:.15em .7em;text-align:right}"
         "td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f3f3f3}</style></head><body>\n"
-        f"<h1>Published runs against predictions</h1>\n<p>{escape(_sentence(validation))}</p>\n"
-        "<p>An error is exp|ln(predicted / measured)| − 1. “In range” is the share of measurements in the 80 % range "
+        f"<h1>Published runs against predictions</h1>\n<p>{escape(' '.join(sentences(validation)))}</p>\n"
+        "<p>“In range” is the share of measurements in the 80 % range "
         "of their prediction. “Naive” is the baseline of each metric.</p>\n"
         f"{_parity(validation)}\n{tables}{reasons}</body></html>\n"
     )
 
 
-def _sentence(validation: Validation) -> str:
-    counted = [r for r in validation.results if r.excluded is None]
-    answered = sum(r.predicted is not None for r in counted)
-    left_out = len(validation.results) - len(counted)
+def sentences(validation: Validation) -> list[str]:
+    """How wrong the predictions are, a sentence for each metric, the most frequent first; and what is counted."""
+    found = sorted(by(validation.results, "metric").items(), key=lambda item: -item[1]["answered"])
+    left_out = sum(r.excluded is not None for r in validation.results)
+    return [
+        *(f"{validation.kind}: {_wrong(metric, summary)}." for metric, summary in found),
+        f"{left_out:,} not counted; an error is exp|ln(predicted / measured)| − 1, and repeats of one configuration "
+        "count once together.",
+    ]
+
+
+def _wrong(metric: str, summary: Mapping[str, Any]) -> str:
+    if not summary["answered"]:
+        return f"{metric}: none of {summary['rows']:,} measurements answered"
+    median, worst, naive, held = (percent(summary[n]) for n in ("median", "worst", "naive_median", "coverage_80"))
     return (
-        f"{validation.kind}: {answered:,} of {len(counted):,} measurements answered, {left_out:,} not counted; errors "
-        "weighted so that repeats of one configuration count once"
+        f"{metric} is typically {median} off (naive baseline {naive}), at worst {worst}; 80 % ranges hold {held} of "
+        f"{summary['answered']:,} measurements answered, of {summary['rows']:,}"
     )
 
 

@@ -73,7 +73,18 @@ def statistics(results: Sequence[Result]) -> dict[str, Any]:
     counts = {"rows": len(results), "answered": len(answered)}
     if not answered:
         return counts | dict.fromkeys(
-            ("median", "mean", "p90", "within_10", "within_20", "bias", "coverage_80", "naive_median", "naive_p90")
+            (
+                "median",
+                "mean",
+                "p90",
+                "worst",
+                "within_10",
+                "within_20",
+                "bias",
+                "coverage_80",
+                "naive_median",
+                "naive_p90",
+            )
         )
     measured, predicted, low, high, naive, weight = np.array(
         [(r.measured, r.predicted, r.p10, r.p90, r.naive, r.weight) for r in answered], dtype=float
@@ -91,6 +102,7 @@ def statistics(results: Sequence[Result]) -> dict[str, Any]:
         "median": quantile(error, 0.5),
         "mean": float(np.expm1(np.average(np.abs(log), weights=weight))),
         "p90": quantile(error, 0.9),
+        "worst": float(error.max()),
         "within_10": share(error <= 0.10),
         "within_20": share(error <= 0.20),
         "bias": float(np.expm1(np.average(log, weights=weight))),

@@ -1,0 +1,55 @@
+"""costmodel catalog: what a terminal, a script and a spreadsheet are shown."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from costmodel.cli.main import run
+from costmodel.report.catalog import TABLES, listing
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("hardware", r"device +year +memory \[GB\] +bandwidth \[GB/s\] +16-bit peak \[TFLOP/s\] +power \[W\]"),
+        ("hardware", r"h100-sxm +2022 +80 +3,350 +989 +700"),
+        ("hardware cpu-epyc", r"cpu-epyc-2core +– +25.3"),
+        ("models", r"llama-3.1-8b +language-dense +8.03 B +32 +yes"),
+        ("grids", r"DEU +Germany +381 +330 +381 +2023"),
+        ("prices", r"h100-sxm +on-demand +2.99 USD/h +2–10 USD/h"),
+        ("prices storage", r"object +list +0.02 USD/GB-month"),
+        ("profiles", r"h100-sxm +H100 SXM5 80GB: fitted"),
+        ("hardware h100-sxm", r"peak bf16 +989.4 TFLOP/s"),
+        ("grids DE", r"value +380.9 g/kWh"),
+    ],
+)
+def test_lists_and_entries_have_units(words, says, capsys):
+    assert run(["catalog", *words.split()]) == 0
+    assert re.search(says, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("output", ["text", "json", "csv"])
+def test_every_price_can_be_opened(output, capsys):
+    for item in listing("prices"):
+        assert run(["catalog", "prices", item, "-o", output]) == 0, item
+    assert capsys.readouterr().err == ""
+
+
+def test_a_part_of_a_name_narrows(capsys):
+    assert run(["catalog", "hardware", "h100", "-o", "json"]) == 0
+    found = [each["id"] for each in json.loads(capsys.readouterr().out)]
+    assert "h100-sxm" in found
+    assert all("h100" in name for name in found)
+    assert run(["catalog", "hardware", "no-such-thing"]) == 2
+    assert run(["catalog", "prices", "jetson-orin-nano"]) == 2
+    assert "no price of jetson-orin-nano-8gb is known" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_lists_as_csv(table, capsys):
+    assert run(["catalog", table, "-o", "csv"]) == 0
+    lines = list(csv.reader(capsys.readouterr().out.splitlines()))
+    assert len(lines) > 5
+    assert len({len(line) for line in lines}) == 1
