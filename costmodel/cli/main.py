@@ -15,6 +15,7 @@ COMMANDS = {
     "sweep": "A table over one or more axes of a scenario.",
     "plan": "Model size and tokens of the least cost of training plus serving.",
     "roofline": "A scenario's operators under the roofline of its device.",
+    "report": "An estimate to hand on: a page that opens offline, or a paragraph of methods.",
     "validate": "Published runs against predictions.",
     "formulas": "The formulas: text, units, source.",
     "documents": "The five documents' formulas, literal and refined, with their worked examples.",
