@@ -6,6 +6,7 @@ so that a page of a few hundred kilobytes opens anywhere, prints, and reads alou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from costmodel.report import text
 from costmodel.report.quantities import interval, show
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from costmodel.api import Estimate
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -55,7 +58,7 @@ def card(answer: Estimate) -> str:
 
 
 @cache
-def _template(name: str) -> Any:
+def _template(name: str) -> Template:
     """A template; whatever is put into it is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -63,16 +66,23 @@ def _template(name: str) -> Any:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["mathml"] = mathml
+    environment.filters |= {"mathml": mathml, "breakable": _breakable}
     return environment.get_template(name)
+
+
+def _breakable(name: str) -> Any:
+    """A dotted path, which a narrow column may break after its separators."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def _common(answer: Estimate) -> dict[str, Any]:
     """What page and card both show. Bars are (name, value, value in words, note), largest first."""
     outcome = answer.outcome
-    breakdown = outcome.breakdown if answer.fits else {}
-    memory = _bars(outcome.memory_parts, "B")
-    capacity = outcome.job.hardware.memory
+    breakdown = {name: parts for name, parts in outcome.breakdown.items() if name in text.LABELS and answer.fits}
+    capacity, used = outcome.job.hardware.memory, outcome.memory_used
+    wholes = [("used", used, show(used, "B"), ""), ("capacity", capacity, show(capacity, "B"), "")]
     return {
         "fits": answer.fits,
         "sentence": text.sentence(answer),
@@ -80,14 +90,15 @@ def _common(answer: Estimate) -> dict[str, Any]:
         "remedy": None if answer.changes is None else text.in_words(answer.changes),
         "totals": text.totals(answer) if answer.fits else [],
         "breakdown": [
-            (text.LABELS[name], _bars(parts, text.UNITS[name]), answer.totals[name], show(answer.totals[name], unit))
+            (
+                text.LABELS[name],
+                _bars(parts, text.UNITS[name]),
+                answer.totals[name],
+                [("total", answer.totals[name], show(answer.totals[name], text.UNITS[name]), "")],
+            )
             for name, parts in breakdown.items()
-            if (unit := text.UNITS.get(name)) and name in text.LABELS
         ],
-        "memory": memory,
-        "memory_used": show(outcome.memory_used, "B"),
-        "memory_scale": max(capacity, outcome.memory_used),
-        "capacity": show(capacity, "B"),
+        "memory": (_bars(outcome.memory_parts, "B"), max(capacity, used), wholes),
     }
 
 

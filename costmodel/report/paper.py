@@ -21,8 +21,19 @@ if TYPE_CHECKING:
 ALWAYS = ("hardware.peak", "hardware.memory_bandwidth", "costs.price", "costs.pue", "costs.grid")
 PLAIN = ("workload", "costs", "parallelism")  # sections whose figures need no section's name before them
 UNCITED = ("definition", "costmodel-prior")  # not publications
-LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {c: f"\\{c}" for c in "&%$#_{}"}
-LATEX |= {"–": "--", "×": r"$\times$", "≤": r"$\le$", "≥": r"$\ge$", "→": r"$\to$", "µ": r"$\mu$", "<": "$<$", ">": "$>$"}
+LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
+    c: f"\\{c}" for c in "&%$#_{}"
+}
+LATEX |= {
+    "–": "--",
+    "×": r"$\times$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "→": r"$\to$",
+    "µ": r"$\mu$",
+    "<": "$<$",
+    ">": "$>$",
+}
 LATEX |= {c: f"$^{{{i}}}$" for i, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 LAST_LETTER = 0x24F  # of what LaTeX sets without further packages
 
@@ -118,14 +129,11 @@ def _sentences(answer: Estimate, writer: Writer) -> Iterator[str]:
     others = [f"{label} {value}{f' ({spread})' * bool(spread)}" for label, value, spread in text.totals(answer)[2:]]
     yield write(f"Further totals: {', '.join(others)}.")
     laws, formulas, used = _grounds(answer)
-    yield (
-        write(f"Estimated with costmodel {costmodel.__version__}: the times of the model's operators are added up, each by ")
-        + write("a law whose constants have been fitted to measurements")
-        + writer.cite(laws)
-        + write("; other formulas are published ones")
-        + writer.cite(formulas)
-        + "."
+    method = (
+        f"Estimated with costmodel {costmodel.__version__}: the times of the model's operators are added up, each by "
+        "a law whose constants have been fitted to measurements"
     )
+    yield f"{write(method)}{writer.cite(laws)}; other formulas are published ones{writer.cite(formulas)}."
     if answer.ranges:
         yield write("Ranges are the 10th to 90th percentile over draws of all uncertain assumptions.")
     moving = {path for shares in answer.drivers.values() for path, _ in shares} | set(ALWAYS)
@@ -182,7 +190,12 @@ def _bibtex(source: str) -> str:
     if not bibliography.is_entry(source):
         return f"@misc{{{key(source)},\n  key = {{{key(source)}}},\n  howpublished = {{{latex(source)}}}\n}}\n"
     entry = bibliography.entry(source)
-    fields = {"key": key(source), "title": f"{{{latex(entry.title)}}}", "year": entry.year, "howpublished": latex(entry.where)}
+    fields = {
+        "key": key(source),
+        "title": f"{{{latex(entry.title)}}}",
+        "year": entry.year,
+        "howpublished": latex(entry.where),
+    }
     if entry.year:  # of documents without one the authors are not known either
         names = re.split(r", | and ", entry.authors)
         fields["author"] = " and ".join(name if name == "others" else f"{{{latex(name)}}}" for name in names)
