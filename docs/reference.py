@@ -25,7 +25,7 @@ def on_files(files: Files, config: Any) -> Files:
     registry = load_all()
     rooms = defaultdict(list)
     for formula in registry.values():
-        rooms[formula.function.__module__.split(".")[1]].append(formula)
+        rooms[room_of(formula)].append(formula)
     pages = {"index.md": front(), "changes.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")}
     pages |= {f"formulas/{room}.md": formulas(room, found) for room, found in rooms.items()}
     pages |= {"formulas.md": index(rooms), "publications.md": publications(registry), "catalog.md": catalog()}
@@ -43,7 +43,10 @@ def front() -> str:
 
 def index(rooms: dict[str, list[Formula]]) -> str:
     """All formulas by room: name, unit, first sentence."""
-    parts = ["# Formulas", "Every figure comes from these functions; each page shows the ones of a room of the program."]
+    parts = [
+        "# Formulas",
+        "Every figure comes from these functions; each page shows the ones of a room of the program.",
+    ]
     for room, found in sorted(rooms.items()):
         lines = [[f"[{f.name}](formulas/{room}.md#{f.name})", f"`{f.unit}`", f.summary] for f in found]
         parts += [f"## {room}", table(["formula", "unit", "meaning"], lines)]
@@ -58,16 +61,15 @@ def formulas(room: str, found: Iterable[Formula]) -> str:
 def entry(formula: Formula) -> str:
     """One formula."""
     source = bibliography.entry(formula.source)
-    lines = [
-        [f"`{name}`", f"`{unit}`", f"{formula.defaults[name]:g}" if name in formula.defaults else ""]
+    arguments = ", ".join(
+        f"`{name}` [{unit}]{f' = {formula.defaults[name]:g}' if name in formula.defaults else ''}"
         for name, unit in formula.arguments.items()
-    ]
+    )
     parts = [
         f"## {formula.name}",
         "\n".join(line.strip() for line in (formula.__doc__ or "").strip().splitlines()),
-        f"<div>{mathml(latex(formula))}</div>",
-        table(["argument", "unit", "constant"], [*lines, ["result", f"`{formula.unit}`", ""]]),
-        f"Source: [{source.id}](../publications.md#{source.id}), {source.title}.",
+        f'<div class="wide">{mathml(latex(formula))}</div>',
+        f"Of {arguments}; in [{formula.unit}]. Source: [{source.id}](../publications.md#{source.id}), {source.title}.",
     ]
     if formula.refined_by:
         parts.append(f"In its place the program uses {', '.join(f'`{name}`' for name in formula.refined_by)}.")
@@ -85,11 +87,14 @@ def publications(registry: dict[str, Formula]) -> str:
         where = f"[{each.where}]({each.link})" if each.link else each.where
         names = ", ".join(f"[{f.name}](formulas/{room_of(f)}.md#{f.name})" for f in citing[each.id])
         year = f" ({each.year})" if each.year else ""
-        parts.append(f"### {each.id}\n\n{each.authors}{year}. {each.title}. {where}.{f' Formulas: {names}.' * bool(names)}")
+        parts.append(
+            f"### {each.id}\n\n{each.authors}{year}. {each.title}. {where}.{f' Formulas: {names}.' * bool(names)}"
+        )
     return "\n\n".join(parts)
 
 
 def room_of(formula: Formula) -> str:
+    """The room of the program that a formula lies in."""
     return formula.function.__module__.split(".")[1]
 
 
@@ -101,8 +106,8 @@ def catalog() -> str:
     return "\n\n".join(
         [
             "# Catalog",
-            f"Also {len(rows('prices'))} prices and {len(rows('grids'))} electricity grids: `costmodel catalog prices`, "
-            "`costmodel catalog grids`. Every figure of an entry: `costmodel catalog hardware h100-sxm`.",
+            f"Also {len(rows('prices'))} prices and {len(rows('grids'))} electricity grids: "
+            "`costmodel catalog prices`, `costmodel catalog grids`. Every figure of an entry: `costmodel catalog hardware h100-sxm`.",
             "## Hardware",
             "Peaks are dense, in TFLOP/s.",
             table([heading.replace("_", " ") for heading in headings], devices),
@@ -116,4 +121,8 @@ def table(heading: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     heading = list(heading)
     body = [heading, ["---"] * len(heading), *lines]
-    return "\n".join(f"| {' | '.join(escape(cell, quote=False).replace('|', chr(92) + '|') for cell in line)} |" for line in body)
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in body)
+
+
+def _cell(text: str) -> str:
+    return escape(text, quote=False).replace("|", "\\|")
