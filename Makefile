@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: estimate test browser lint type app bench clean
+.PHONY: estimate test browser lint type docs app bench clean
 
 $(VENV)/installed: pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "costmodel needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
@@ -31,6 +31,9 @@ lint: $(VENV)/developer
 
 type: $(VENV)/developer
 	$(BIN)/mypy
+
+docs: $(VENV)/developer
+	$(BIN)/python -m mkdocs build
 
 app: $(VENV)/developer
 	$(BIN)/costmodel app

@@ -10,6 +10,7 @@ setup(
     package_data={
         "costmodel": ["py.typed"],
         "costmodel.catalog": ["data/*.csv", "data/profiles/*.json"],
+        "costmodel.report": ["templates/*.html"],
         "costmodel.quality": ["data/*.csv"],
         "costmodel.app": [".streamlit/*.toml"],
     },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from costmodel.catalog import CatalogError
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.job import Assumption
 from costmodel.loading import load
+from costmodel.report.command import command_line as command_line
 from costmodel.report.quantities import interval, show
 from costmodel.source import ScenarioError
 from costmodel.trace import Node
@@ -89,21 +89,12 @@ def working(scenario: str, figure: str, levels: int) -> list[tuple[str, str, str
 
 
 def _steps(node: Any, heading: str, levels: int) -> Iterator[tuple[str, str, str]]:
-    from costmodel.readings import latex, words
-    from costmodel.report.explain import value
+    from costmodel.readings import words
+    from costmodel.report.steps import written
 
     if not isinstance(node, Node) or levels == 0 or not node.inputs:
         return
-    if node.formula is None:
-        summands = {words(name): part for name, part in node.inputs.items() if part}
-        lines = [f"\\text{{{name} }} & \\text{{{value(part)}}}" for name, part in summands.items()]
-        table = "\\\\".join([*lines, f"\\hline \\text{{total}} & \\text{{{value(node)}}}"])
-        yield heading, f"\\begin{{array}}{{lr}}{table}\\end{{array}}", "sum"
-    else:
-        values = {argument: float(part) for argument, part in node.inputs.items()}
-        symbols, figures = latex(node.formula), latex(node.formula, values)
-        origin = f"{node.formula.name} in SI units; {node.formula.source}"
-        yield heading, f"\\begin{{gathered}}{symbols}\\\\{figures}\\end{{gathered}}", origin
+    yield heading, written(node), f"{node.formula.name} in SI units; {node.formula.source}" if node.formula else "sum"
     for name, child in node.inputs.items():
         if child or node.formula:
             yield from _steps(child, f"{words(name)} of {heading.partition(' of ')[0]}", levels - 1)
@@ -112,22 +103,6 @@ def _steps(node: Any, heading: str, levels: int) -> Iterator[tuple[str, str, str
 def plain(text: str) -> str:
     """Text that Markdown shows as it is."""
     return re.sub(r"([\\`*_{}\[\]()#+.!|~$:<>-])", r"\\\1", text)
-
-
-def command_line(tree: Mapping[str, Any], command: str = "estimate", *more: str) -> str:
-    """The same scenario as a command, with `more` after it."""
-    work = tree["workload"]
-    flags = {name: tree[name] for name in ("model", "hardware", "devices")} | {"workload": work["kind"]}
-    changes = {f"workload.{name}": value for name, value in work.items() if name != "kind"}
-    changes |= {name: value for name, value in tree.items() if name not in flags}
-    words = [word for name, value in flags.items() for word in (f"--{name}", _argument(value))]
-    words += [word for name, value in changes.items() for word in ("--set", f"{name}={_argument(value)}")]
-    return shlex.join(["costmodel", *command.split(), *words, *more])
-
-
-def _argument(value: Any) -> str:
-    """A value as it is typed: text as it is, all else as JSON, which is YAML on one line."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:

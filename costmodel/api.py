@@ -16,6 +16,8 @@ from costmodel.resolve import Resolved, resolve
 from costmodel.scenario import Scenario
 
 if TYPE_CHECKING:
+    import pandas
+
     from costmodel.compression.account import Compression
     from costmodel.validation.summary import Validation
 
@@ -65,11 +67,26 @@ class Estimate:
         return f"<Estimate: {sentence(self)}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from costmodel.report.html import card
 
-        from costmodel.report.text import render
+        return card(self)
 
-        return f"<pre>{escape(render(self))}</pre>"
+    def to_html(self) -> str:
+        """The estimate as one HTML file that needs nothing else."""
+        from costmodel.report.html import page
+
+        return page(self)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Totals and performance as a table: a row a figure, with its value in SI, p10, p50 and p90. Needs pandas."""
+        import pandas
+
+        from costmodel.ranges import figures
+
+        values = {name: {"value": float(value)} for name, value in figures(self.outcome).items()}
+        return pandas.DataFrame.from_dict(
+            {name: value | self.ranges.get(name, {}) for name, value in values.items()}, orient="index"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The estimate as JSON-ready data (schema costmodel/estimate/1)."""

@@ -41,6 +41,13 @@ def latex(formula: Formula, values: Mapping[str, float] | None = None) -> str:
     return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
 
 
+def mathml(block: str) -> str:
+    """LaTeX such as `latex` writes as MathML Core, which browsers show without any script."""
+    from math_core import LatexToMathML
+
+    return str(LatexToMathML().convert_with_local_state(block, displaystyle=True))
+
+
 def words(name: str) -> str:
     """A Python name as people write it: "steps_per_epoch" → "steps per epoch"."""
     return name.replace("_", " ")

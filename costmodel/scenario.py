@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import Discriminator, Field, StrictBool, Tag
 
-from costmodel.compression.schema import Chain, clashes
+from costmodel.compression.schema import WORDS, Chain, clashes
 from costmodel.fields import (
     Bandwidth,
     Base,
@@ -332,5 +332,16 @@ def as_tree(scenario: Scenario) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a scenario file, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Scenario.model_json_schema()}
+    """The JSON Schema of a scenario file, for editors, with the words for whole sections and the catalog's ids."""
+    from costmodel.catalog import rows
+    from costmodel.catalog.models import dense_decoders
+
+    made = Scenario.model_json_schema()
+    fields = made["properties"]
+    fields["model"]["examples"] = sorted(model.id for model in dense_decoders())
+    fields["hardware"]["examples"] = sorted(row["id"] for row in rows("hardware"))
+    words = {"workload": list(fields["workload"]["discriminator"]["mapping"]), "precision": list(get_args(Format))}
+    for name, said in (words | {"compression": list(WORDS)}).items():
+        whole = fields[name]
+        fields[name] = {"description": whole.pop("description"), "anyOf": [{"enum": said}, whole]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

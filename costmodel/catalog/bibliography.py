@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from costmodel.catalog.table import find, key, rows
@@ -17,8 +18,27 @@ class Entry:
     title: str
     where: str
 
+    @property
+    def short(self) -> str:
+        """As a text names it: "Dao et al. 2022"."""
+        first, *others = self.authors.split(", ")
+        return f"{first}{' et al.' * bool(others)} {self.year}".strip()
+
+    @property
+    def link(self) -> str:
+        """Its address; empty where `where` names none."""
+        if paper := re.match(r"arXiv:([\d.]+\d)", self.where):
+            return f"https://arxiv.org/abs/{paper[1]}"
+        site = re.match(r"[\w.-]+\.(com|org|co|au)\b[^\s,;]*", self.where)
+        return f"https://{site[0]}" if site else ""
+
 
 def entry(source: str) -> Entry:
     """The publication that a source id such as "narayanan-2021" names. Raises CatalogError."""
     index = {key(row["id"]): row for row in rows("bibliography")}
     return Entry(**find(index, source, "source", {k: row["id"] for k, row in index.items()}))
+
+
+def is_entry(source: str) -> bool:
+    """Whether a source is the id of a publication, not a text that names one."""
+    return any(row["id"] == source for row in rows("bibliography"))

@@ -20,6 +20,7 @@ COMMANDS = {
     "sweep": "A table over one or more axes of a scenario.",
     "plan": "Model size and tokens of the least cost of training plus serving.",
     "roofline": "A scenario's operators under the roofline of its device.",
+    "report": "An estimate to hand on: a page that opens offline, or a paragraph of methods.",
     "validate": "Published runs against predictions.",
     "formulas": "The formulas: text, units, source.",
     "documents": "Five articles' formulas beside those used here; their worked examples checked.",

@@ -21,6 +21,14 @@ def working(resolved: Resolved, output: str) -> Node:
 
     Raises UnknownOutput with the names there are.
     """
+    found = workings(resolved)
+    if output not in found:
+        raise UnknownOutput(f"no output is called {output[:60]!r}; there are: {', '.join(found)}")
+    return found[output]
+
+
+def workings(resolved: Resolved) -> dict[str, Node]:
+    """The traced value of every output; what several of them stand on is one node."""
     from dataclasses import replace
 
     layout = settle(numbers(resolved.assumptions), resolved.kind).parallelism
@@ -33,10 +41,7 @@ def working(resolved: Resolved, output: str) -> Node:
     found = {f"totals.{k}": v for k, v in result.totals.items()}
     found |= {f"performance.{k}": v for k, v in result.performance.items()}
     found |= {"memory.used_bytes": result.memory_used}
-    if output not in found:
-        raise UnknownOutput(f"no output is called {output[:60]!r}; there are: {', '.join(found)}")
-    node = found[output]
-    return node if isinstance(node, Node) else Node(node, output)
+    return {name: value if isinstance(value, Node) else Node(value, name) for name, value in found.items()}
 
 
 def lines(node: Node, name: str, depth: int) -> Iterator[str]:

@@ -156,7 +156,7 @@ def render(answer: Estimate) -> str:
     if not answer.fits:
         lines += [f"Nearest change that fits: {answer.remedy}", "", *_memory(answer), *_compression(answer)]
         return "\n".join(lines)
-    lines += [*_dominates(answer), *_change(answer), "", *_table(answer), "", *_memory(answer), "", _layout(answer)]
+    lines += [*_dominates(answer), *_change(answer), "", *_table(answer), "", *_memory(answer), "", layout(answer)]
     lines += _compression(answer)
     lines += [f"warning: {warning}" for warning in answer.warnings]
     lines.append(f"{standing(answer)}; -o json lists all with sources.")
@@ -206,11 +206,12 @@ def _memory(answer: Estimate) -> list[str]:
     return [f"Memory of a device: {show(used, 'B')} of {show(capacity, 'B')}{tight}: {listed}."]
 
 
-def _layout(answer: Estimate) -> str:
-    layout, devices = answer.outcome.job.parallelism, answer.outcome.job.devices
-    copies = int(devices / (layout.tp * layout.pp))
-    text = f"Layout: tp {int(layout.tp)}, pp {int(layout.pp)}, dp {copies}"
+def layout(answer: Estimate) -> str:
+    """How the model is spread over the devices, in one line."""
+    chosen, devices = answer.outcome.job.parallelism, answer.outcome.job.devices
+    copies = int(devices / (chosen.tp * chosen.pp))
+    text = f"Layout: tp {int(chosen.tp)}, pp {int(chosen.pp)}, dp {copies}"
     if answer.resolved.kind in ("train", "finetune"):
-        again = RECOMPUTE[int(layout.recompute)]
-        text += f", ZeRO-{int(layout.zero)}, micro-batch {int(layout.micro_batch)}, recompute {again}"
+        again = RECOMPUTE[int(chosen.recompute)]
+        text += f", ZeRO-{int(chosen.zero)}, micro-batch {int(chosen.micro_batch)}, recompute {again}"
     return text + "."
