@@ -27,6 +27,7 @@ FLOORS = [
     {"ranges"},
     {"compression.account"},
     {"validation"},
+    {"advice"},
     {"api", "sweeping", "roofline"},
     {"plan"},
     {"report"},

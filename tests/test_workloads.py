@@ -59,7 +59,8 @@ def test_sections_that_are_not_modelled_say_so(section):
 def test_warns_of_sequences_that_the_model_was_not_made_for():
     long = estimate(BASE | {"model": "gpt2", "workload": {"kind": "serve", "input_tokens": 2000}})
     assert any("2,256 tokens are more than the 1,024 that gpt2" in warning for warning in long.warnings)
-    assert not estimate(BASE | {"model": "gpt2", "workload": "train"}).warnings
+    short = estimate(BASE | {"model": "gpt2", "workload": {"kind": "train", "global_batch": 512}})
+    assert not short.warnings
 
 
 def test_request_rates_are_served_up_to_saturation():

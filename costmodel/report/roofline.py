@@ -23,8 +23,8 @@ def sentence(found: Roofline) -> str:
         runs.append(
             f"{run} runs at {share:.0%} of the roofline, most of it in {longest.operator}, bound by {longest.bound}"
         )
-    unfit = "" if found.fits else " does not fit in memory; if it did"
-    return f"{found.model} on {found.hardware}{unfit}: {'; '.join(runs)}."
+    unfit = "" if found.fits else "does not fit in memory; if it did, "
+    return f"{found.model} on {found.hardware}: {unfit}{'; '.join(runs)}."
 
 
 def origin(found: Roofline) -> str:
