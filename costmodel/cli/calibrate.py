@@ -90,9 +90,7 @@ def _measured(effort: str, resume: bool) -> Path:
             path: Path = local.measure_local(effort, resume=resume)
         except KeyboardInterrupt:
             more = "" if effort == "default" else f" --{effort}"
-            click.echo(
-                f"costmodel: what was measured is kept; go on with: costmodel calibrate{more} --resume", err=True
-            )
+            click.echo(f"costmodel: measured points are kept; go on with: costmodel calibrate{more} --resume", err=True)
             raise
     click.echo("fitting the laws", err=True)
     return path
