@@ -11,7 +11,6 @@ from costmodel import files
 from costmodel.cli.options import output_option, require
 from costmodel.cli.progress import progress
 from costmodel.validation.run import KINDS, validate
-from costmodel.validation.summary import Validation
 
 LEAVE_OUT = ("source", "organisation", "accelerator", "model")
 
@@ -38,9 +37,7 @@ def command(table: str, kind: str, leave_out: str | None, report: Path | None, o
     with progress() as tell:
         found = validate(table, kind, lambda done, total: tell(f"{done} of {total} rows"))
     if report is not None:
-        from costmodel.report.validation import as_html
-
-        files.write(report, as_html(found))
+        files.write(report, show.as_html(found))
     if output == "json":
         click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
     else:
