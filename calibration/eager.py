@@ -13,18 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.calibration.law import Columns, Constant, Facts, Law, Record
-from costmodel.calibration.laws import matmul
+from costmodel.calibration.law import Columns, Constant, Facts, Law, Record, numbers
+from costmodel.calibration.laws import attention, collective, matmul
 from costmodel.calibration.measure.record import WIDTH
-from costmodel.operators.attention import (
-    attention_bytes,
-    attention_pairs,
-    attention_time,
-    attention_work,
-    kv_bytes_per_token,
-    row_padding,
-    tiled_pairs,
-)
+from costmodel.operators.attention import attention_time
 from costmodel.operators.collective import ring_time
 from costmodel.operators.convolution import (
     convolution_bytes,
@@ -55,7 +47,6 @@ CLASSES = {
     "max_pool": ("pool", 2.0),
 }
 UPDATE_PASSES = {"sgd": 3.0, "momentum": 5.0, "adam": 7.0, "adamw": 7.0}  # values read and written per parameter
-PASSES = {"all_reduce": 2.0, "all_gather": 1.0, "reduce_scatter": 1.0}
 CHAINS = {"zero_grad": "zero_grad", "forward_backward": "gradients", "forward": "forward"}
 # Cores first pack operands and then multiply: times add up, and what is written costs what is read.
 PACKED = {"step_per_depth": 0.0, "overlap_power": 1.0, "write_cost": 1.0}
@@ -79,10 +70,6 @@ SPEEDUP = Constant("cache_speedup", "1", 2.0, 1.0, 20.0, 0.7)
 def is_backward(record: Record) -> bool:
     """Whether it timed gradients."""
     return bool(record["shape"].get("direction") == "backward")
-
-
-def _numbers(records: Sequence[Record], name: str, default: float = 0.0) -> np.ndarray:
-    return np.array([r["shape"].get(name, default) for r in records], float)
 
 
 def _widths(records: Sequence[Record]) -> np.ndarray:
@@ -117,9 +104,9 @@ def _products(law: Law, **fixed: float) -> Law:
     """The law of products with weights from the cache or from memory."""
 
     def columns(records: Sequence[Record], facts: Facts) -> Columns:
-        weights = _numbers(records, "k") * _numbers(records, "n") * _widths(records)
+        weights = numbers(records, "k") * numbers(records, "n") * _widths(records)
         found = law.columns(records, facts)
-        between = found["traffic"] + (_numbers(records, "copies", 1.0) - 1) * weights
+        between = found["traffic"] + (numbers(records, "copies", 1.0) - 1) * weights
         return found | {"working_set": between, "cache": facts["cache"]} | fixed
 
     def time(working_set: Number, cache: Number, cache_speedup: Number, bandwidth: Number, **rest: Number) -> Number:
@@ -135,25 +122,10 @@ def _attention_group(record: Record) -> str | None:
 
 
 def _attention_columns(records: Sequence[Record], facts: Facts) -> Columns:
-    batch, heads, kv, dim, queries, context = (
-        _numbers(records, name) for name in ("batch", "heads", "kv_heads", "head_dim", "length", "context")
-    )
-    causal, width = _numbers(records, "causal") > 0, _widths(records)
-    pairs = np.where(
-        causal, tiled_pairs(attention_pairs(batch, queries, 0.0), batch, queries), batch * queries * context
-    )
-    traffic = attention_bytes(batch, queries, context - queries, heads, dim, width, kv_bytes_per_token(kv, dim, width))
-    return {
-        "work": attention_work(pairs, heads, dim, row_padding(queries, heads, kv)),
-        "traffic": traffic,
-        "keys": context,
-        "blocks": 1.0,
-        "peak": _peaks(records, facts),
-        "bandwidth": _reached(traffic, facts),
-        "multiprocessors": 1.0,
-        "step_per_key": 0.0,
-        "time_per_block": 0.0,
-    }
+    width = _widths(records)
+    found = attention.counts(records, width, numbers(records, "context") * width)
+    found |= {"peak": _peaks(records, facts), "bandwidth": _reached(found["traffic"], facts)}
+    return found | {"blocks": 1.0, "multiprocessors": 1.0, "step_per_key": 0.0, "time_per_block": 0.0}
 
 
 def _convolution_group(record: Record) -> str | None:
@@ -163,7 +135,7 @@ def _convolution_group(record: Record) -> str | None:
 
 def _convolution_columns(records: Sequence[Record], facts: Facts) -> Columns:
     images, channels, size, outputs, kernel, stride = (
-        _numbers(records, name) for name in ("batch", "in_channels", "size", "out_channels", "kernel", "stride")
+        numbers(records, name) for name in ("batch", "in_channels", "size", "out_channels", "kernel", "stride")
     )
     width, depth = _widths(records), convolution_depth(channels, kernel, 1.0)
     out = convolved_size(size, kernel, stride, np.where(stride < kernel, kernel // 2, 0))
@@ -187,11 +159,11 @@ def _memory_bound_group(record: Record) -> str | None:
 
 
 def _memory_bound_columns(records: Sequence[Record], facts: Facts) -> Columns:
-    rows, columns = _numbers(records, "rows", 1.0), _numbers(records, "columns", 1.0)
+    rows, columns = numbers(records, "rows", 1.0), numbers(records, "columns", 1.0)
     for name in ("images", "channels", "height", "width"):
-        rows = rows * _numbers(records, name, 1.0)
+        rows = rows * numbers(records, name, 1.0)
     if _memory_bound_group(records[0]) == TABLE:
-        rows = _numbers(records, "table")
+        rows = numbers(records, "table")
     passes = np.array([CLASSES[r["shape"]["operation"]][1] for r in records])
     return {
         "calls": 1.0,
@@ -210,8 +182,8 @@ def _optimizer_group(record: Record) -> str | None:
 def _optimizer_columns(records: Sequence[Record], facts: Facts) -> Columns:
     moved = FP32 * np.array([UPDATE_PASSES[r["shape"]["operation"]] for r in records])
     return {
-        "tensors": _numbers(records, "tensors"),
-        "traffic": optimizer_traffic(_numbers(records, "parameters"), moved),
+        "tensors": numbers(records, "tensors"),
+        "traffic": optimizer_traffic(numbers(records, "parameters"), moved),
         "bandwidth": facts["memory_bandwidth"],
         "cache": facts["cache"],
     }
@@ -222,19 +194,11 @@ def _update_time(start: Number, **arguments: Number) -> Number:
 
 
 def _link_group(record: Record) -> str | None:
-    return "link" if record["kind"] == "collective" and record["shape"]["operation"] in PASSES else None
+    return "link" if record["kind"] == "collective" and record["shape"]["operation"] in collective.PASSES else None
 
 
 def _link_columns(records: Sequence[Record], facts: Facts) -> Columns:
-    ranks, payload = _numbers(records, "processes"), _numbers(records, "bytes")
-    gathered = np.array([r["shape"]["operation"] == "all_gather" for r in records])
-    return {
-        "payload": np.where(gathered, payload * ranks, payload),
-        "ranks": ranks,
-        "passes": np.array([PASSES[r["shape"]["operation"]] for r in records]),
-        "bandwidth": facts["link_bandwidth"],
-        "latency_per_rank": 0.0,
-    }
+    return collective.shared(records) | {"bandwidth": facts["link_bandwidth"], "latency_per_rank": 0.0}
 
 
 def _chain_group(record: Record) -> str | None:
@@ -265,7 +229,7 @@ HOST = _law(
     "calls of the host",
     (Constant("latency", "s", 1e-5, 1e-9, 1e-2, 1.5), Constant("time_per_call", "s", 2e-6, 1e-8, 1e-3, 1.5)),
     _chain_group,
-    lambda records, facts: {"calls": _numbers(records, "count")},
+    lambda records, facts: {"calls": numbers(records, "count")},
     host_call_time,
 )
 LAWS = (

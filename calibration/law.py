@@ -32,6 +32,11 @@ class Constant:
     spread: float
 
 
+def numbers(records: Sequence[Record], name: str, default: float = 0.0) -> np.ndarray:
+    """One size of each record's shape."""
+    return np.array([r["shape"].get(name, default) for r in records], float)
+
+
 def roofline(
     flops: Number,
     traffic: Number,

@@ -14,6 +14,7 @@ from costmodel import profile as profiles
 from costmodel.calibration import eager
 from costmodel.calibration.fit import Fit, FitError, columns, fit, predict
 from costmodel.calibration.law import Law, Record
+from costmodel.calibration.measure.quiet import BUSY, settled
 from costmodel.calibration.records import read
 from costmodel.operators.eager import backward_from_start_time, fresh_rate, fresh_time
 from costmodel.ranges import Z90
@@ -263,6 +264,14 @@ def _drift(records: Sequence[Record]) -> dict[str, float]:
     return {"machine": _rounded(float(high - low) / (2 * Z90))}
 
 
+def _warnings(records: Sequence[Record]) -> list[str]:
+    """What every estimate with the profile must say: that the machine was busy while it was measured."""
+    quiet = [was_quiet for _, was_quiet in settled(dict(r) for r in records).values()]
+    busy = quiet.count(False) / max(1, len(quiet))
+    told = f"the machine was busy in {busy:.0%} of its calibration; run costmodel calibrate --resume when it is idle"
+    return [told] if busy > BUSY else []
+
+
 def profile_of(found: Fitted, records: Sequence[Record], name: str, meaning: str) -> dict[str, Any]:
     """A fit as a profile: the prior, with everything that was measured in its place.
 
@@ -294,6 +303,7 @@ def profile_of(found: Fitted, records: Sequence[Record], name: str, meaning: str
         "hardware": {k: _rounded(v) for k, v in found.facts.items()},
         "laws": laws,
         "calls": {k: _rounded(v) for k, v in found.calls.items()},
+        "warnings": _warnings(records),
         "fit": {key: _judged(result) for key, result in found.fits.items()},
         "scatter": {key: _rounded(_scatter(result.residuals)) for key, result in found.fits.items()} | _drift(records),
     }

@@ -94,8 +94,8 @@ def _measured(name: str, made: dict[str, Any]) -> Device:
     peaks = {kind.removeprefix("peak:"): rate for kind, rate in facts.items() if kind.startswith("peak:")}
     described = made.get("environment", {}).get("cpu") or name
     source = f"profile {name}: measured on {described}, {str(made.get('environment', {}).get('date', ''))[:10]}"
-    elsewhere = _elsewhere(made) if name == profile.LOCAL else ()
-    return Device(name, None, "fitted", source, figures, peaks, name, elsewhere)
+    warnings = (*made.get("warnings", ()), *(_elsewhere(made) if name == profile.LOCAL else ()))
+    return Device(name, None, "fitted", source, figures, peaks, name, warnings)
 
 
 def _elsewhere(made: dict[str, Any]) -> tuple[str, ...]:

@@ -58,8 +58,8 @@ class Constant(Part):
 
     @model_validator(mode="after")
     def _in_range(self) -> Self:
-        ends = (self.low, self.high)
-        if ends != (None, None) and not (None not in ends and self.low <= self.value <= self.high):
+        ends = [end for end in (self.low, self.high) if end is not None]
+        if len(ends) == 1 or sorted([*ends, self.value]) != [*ends[:1], self.value, *ends[1:]]:
             raise ValueError(f"value {self.value:g} must lie between low and high")
         return self
 

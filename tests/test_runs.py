@@ -119,7 +119,7 @@ def test_a_table_may_name_scenarios_and_logs_beside_it():
 
 
 def test_a_single_logged_step_counts():
-    assert steady([2.0]) == (2.0, 0.0)
+    assert steady([2.0], "log") == (2.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -291,10 +291,47 @@ def test_without_a_base_the_profile_of_the_device_is_the_start():
     assert calibrate(read_runs(DATA / "runs.csv"), "mine").base == profile.shipped("h100-sxm")
 
 
-@pytest.mark.parametrize("name", ["prior", "../x", "", "a b"])
+@pytest.mark.parametrize("name", ["prior", "h100-sxm", "t4", "../x", "", "a b"])
 def test_names_that_cannot_be_are_refused(name):
-    with pytest.raises(RunError, match="cannot name a profile"):
+    with pytest.raises(profile.ProfileError, match="write a new name"):
         calibrate(read_runs(DATA / "runs.csv"), name, BASE)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "said"),
+    [
+        # 128 sequences of 8,192 tokens, 8 billion parameters, 8 devices of 989 TFLOP/s: 6 N D / peak = 6.4 s and more.
+        ("1e-9", r"step_time_s = 1e-12 is impossible, at its peak rate the device takes 6.8"),
+        ("5000", r"step_time_s = 5 is impossible"),
+        ("1e9", r"step_time_s = 1e\+06 is more than 1000 times off"),
+        ("1e999", "a step of inf cannot be"),
+    ],
+)
+def test_times_that_cannot_be_are_refused_with_the_figure(tmp_path, milliseconds, said):
+    path = tmp_path / "run.log"
+    line = " iteration {}/ 9 | elapsed time per iteration (ms): {} | global batch size: 128 |\n"
+    path.write_text("".join(line.format(i, milliseconds) for i in range(3)), encoding="utf-8")
+    with pytest.raises(RunError, match=said) as caught:
+        calibrate(read_runs(path, BESIDE), "mine")
+    assert str(path) in str(caught.value)
+
+
+def test_a_row_of_a_table_that_cannot_be_is_named(tmp_path):
+    text = (DATA / "runs.csv").read_text(encoding="utf-8")
+    (tmp_path / "runs.csv").write_text(text.replace(",21.6,", ",0.5,"), encoding="utf-8")
+    with pytest.raises(RunError, match=r"runs\.csv: a: step_time_s = 0\.5 is impossible"):
+        calibrate(read_runs(tmp_path / "runs.csv"), "mine")
+
+
+def test_repeats_are_predicted_once_and_count_as_one_configuration():
+    one = Run("a", scenario(), {"step_time_s": 20.0})
+    model = Forward([one] * 500, BASE)
+    assert len(model.groups) == len(model.groups[0].places) == 1
+    assert model.weights().sum() == pytest.approx(1)
+    many, single = (calibrate(Runs("x", "table", (one,) * n), "mine", BASE) for n in (500, 1))
+    assert [m.after for m in many.moved] == pytest.approx([m.after for m in single.moved], rel=1e-3)
+    assert "differ" not in single.report()
+    assert "one configuration cannot tell" in many.report()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodel.calibration.law import Columns, Constant, Facts, Law, Record, roofline
+from costmodel.calibration.law import Columns, Constant, Facts, Law, Record, numbers, roofline
 from costmodel.catalog import formats
 from costmodel.operators.attention import (
     attention_bytes,
@@ -48,28 +48,12 @@ def group(record: Record) -> str | None:
 
 def columns(records: Sequence[Record], facts: Facts) -> Columns:
     """Counts as the engine has them, of records of one phase on one device."""
-    names = ("batch", "heads", "kv_heads", "head_dim", "length", "context")
-    batch, heads, kv_heads, head_dim, queries, keys = (_numbers(records, name) for name in names)
-    kind, decode = records[0]["kind"], records[0]["kind"] == "attention_decode"
-    latent = np.array([r["shape"]["variant"] == "mla" for r in records])
-    score, value, kept = (
-        np.where(latent, there, usual)
-        for there, usual in zip(LATENT[kind], (head_dim, head_dim, 2 * head_dim), strict=True)
-    )
-    window = _numbers(records, "window")
-    seen = np.minimum(keys, np.where(window > 0, window, NO_WINDOW))
-    causal = np.array([bool(r["shape"].get("causal", 1)) for r in records])
-    masked = tiled_pairs(window_pairs(batch, queries, keys - queries, seen), batch, queries)
+    decode, queries = records[0]["kind"] == "attention_decode", numbers(records, "length")
     cache = np.array([formats.number_format(r["shape"]["kv_dtype"] or "bf16").bytes for r in records])
-    dim = (score + value) / 2
     # What a prompt's own tokens leave in the cache is written on top of what is read of them.
-    kv = batch * kv_heads * kept * (seen * cache if decode else queries * (WIDE + cache))
-    return {
-        "work": attention_work(
-            np.where(causal, masked, batch * queries * keys), heads, dim, row_padding(queries, heads, kv_heads)
-        ),
-        "traffic": attention_bytes(batch, queries, 0.0, heads, dim, WIDE, 0.0) + kv,
-        "keys": seen,
+    found = counts(records, WIDE, _seen(records) * cache if decode else queries * (WIDE + cache))
+    batch, heads, kv_heads = (numbers(records, name) for name in ("batch", "heads", "kv_heads"))
+    return found | {
         "blocks": decode_blocks(batch, kv_heads) if decode else prefill_blocks(batch, queries, heads),
         "peak": np.array([facts[f"peak:{r['dtype']}"] for r in records]),
         "bandwidth": np.full(len(records), facts["memory_bandwidth"]),
@@ -77,8 +61,31 @@ def columns(records: Sequence[Record], facts: Facts) -> Columns:
     }
 
 
-def _numbers(records: Sequence[Record], name: str) -> np.ndarray:
-    return np.array([r["shape"].get(name, 0.0) for r in records], float)
+def counts(records: Sequence[Record], width: Number, moved: Number) -> Columns:
+    """Work [FLOP], traffic [B] and keys of records of one phase.
+
+    `width`: bytes of a value of queries and outputs; `moved`: those of keys and values by sequence, head and feature.
+    """
+    names = ("batch", "heads", "kv_heads", "head_dim", "length", "context")
+    batch, heads, kv_heads, head_dim, queries, keys = (numbers(records, name) for name in names)
+    latent = np.array([r["shape"].get("variant") == "mla" for r in records])
+    usual = (head_dim, head_dim, 2 * head_dim)
+    score, value, kept = (np.where(latent, *pair) for pair in zip(LATENT[records[0]["kind"]], usual, strict=True))
+    seen, dim = _seen(records), (score + value) / 2
+    causal = np.array([bool(r["shape"].get("causal", 1)) for r in records])
+    masked = tiled_pairs(window_pairs(batch, queries, keys - queries, seen), batch, queries)
+    pairs = np.where(causal, masked, batch * queries * keys)
+    return {
+        "work": attention_work(pairs, heads, dim, row_padding(queries, heads, kv_heads)),
+        "traffic": attention_bytes(batch, queries, 0.0, heads, dim, width, 0.0) + batch * kv_heads * kept * moved,
+        "keys": seen,
+    }
+
+
+def _seen(records: Sequence[Record]) -> np.ndarray:
+    """Keys that a query sees at most."""
+    window = numbers(records, "window")
+    return np.minimum(numbers(records, "context"), np.where(window > 0, window, NO_WINDOW))
 
 
 def cell(record: Record) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from costmodel.calibration.law import Columns, Constant, Facts, Law, Record
+from costmodel.calibration.law import Columns, Constant, Facts, Law, Record, numbers
 from costmodel.operators.collective import hierarchical_time, ring_time
 from costmodel.units import Number
 
@@ -54,9 +54,9 @@ def network_group(record: Record) -> str | None:
     return None if any(name in source for name in UNSTATED) else "network"
 
 
-def _shared(records: Sequence[Record]) -> Columns:
-    ranks = np.array([r["shape"]["processes"] for r in records], float)
-    payload = np.array([r["shape"]["bytes"] for r in records], float)
+def shared(records: Sequence[Record]) -> Columns:
+    """Payload in all [B], ranks, and how often an operation passes the payload."""
+    ranks, payload = numbers(records, "processes"), numbers(records, "bytes")
     gathered = np.array([r["shape"]["operation"] == "all_gather" for r in records])
     return {
         "payload": np.where(gathered, payload * ranks, payload),
@@ -67,12 +67,12 @@ def _shared(records: Sequence[Record]) -> Columns:
 
 def link_columns(records: Sequence[Record], facts: Facts) -> Columns:
     """Payload in all, ranks, and the rate of the device's link."""
-    return _shared(records) | {"bandwidth": np.full(len(records), facts["link_bandwidth"])}
+    return shared(records) | {"bandwidth": np.full(len(records), facts["link_bandwidth"])}
 
 
 def network_columns(records: Sequence[Record], facts: Facts) -> Columns:
     """As inside a domain, with the ranks of a domain and the rate of the network's port beside the link's."""
-    found = _shared(records)
+    found = shared(records)
     sources = [r["environment"].get("source", "") for r in records]
     return found | {
         "members": np.minimum(found["ranks"], facts["scale_up_domain"]),

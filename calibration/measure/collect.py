@@ -12,13 +12,12 @@ from .bench import Bench
 from .device import Device, Point
 from .effort import SHARES, Effort
 from .progress import Progress
-from .quiet import settled
+from .quiet import BUSY, settled
 from .record import Record, key
 
 AGAIN = 0.1  # share of the time kept for points during which the machine was busy
 POINT_S = 3.0  # most time for one point that is not slow itself
 SHORTEST_S = 0.02  # least
-BUSY = 0.1  # share of noisy points from which the machine is called busy
 DRIFTED = 0.1  # change of the reference product that is worth a warning
 SLOWEST_BYTES_PER_S = 5e9  # assumed when guessing how long a point takes
 

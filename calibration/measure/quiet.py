@@ -15,6 +15,7 @@ from .timing import quantile
 TASKS = Path("/proc/self/task")
 USUAL = 0.25  # quantile of the probe's readings that counts as undisturbed: a quarter of the run must have been quiet
 TOLERANCE = 1.2  # slower than usual by more than this: not quiet
+BUSY = 0.1  # share of disturbed points from which the machine is called busy
 TRIES = 5  # the best of so many calls is one reading
 
 

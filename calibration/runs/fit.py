@@ -8,9 +8,7 @@ One run therefore moves little, and a constant that no run depends on does not m
 from __future__ import annotations
 
 import copy
-import json
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from costmodel import profile as profiles
-from costmodel.calibration.runs.forward import COMPUTE_EFFICIENCY, Forward, knob
+from costmodel.calibration.runs.forward import COMPUTE_EFFICIENCY, Forward, knob, least
 from costmodel.calibration.runs.run import Run, RunError, Runs
 from costmodel.job import Assumption
 from costmodel.ranges import Z90, draw
@@ -38,6 +36,7 @@ REACH = 3.0
 TOLD = 0.05  # share of a constant's prior variance that runs must remove for it to move
 FARTHEST = 3.0  # s.d. of the prior that a constant may go
 STEP = 1e-3  # of differences
+IMPLAUSIBLE = 1000.0  # times off a prediction: no device or software explains it
 FOLDS = 20  # parts that are left out in turn, at most
 SOURCE = "measured-here"
 REPORTED = (COMPUTE_EFFICIENCY, "framework", "link", "network", "power")  # laws whose unmoved constants a report names
@@ -102,9 +101,10 @@ class SiteFit:
             rest = len(self.held) - len(told)
             lines += ["", f"the prior decides, unmoved: {', '.join([*told, f'{rest} constants of operators'])}"]
         spread = np.expm1(Z90 * self.scatter)
-        return "\n".join(
-            [*lines, "", f"runs differ from each other by up to {spread:.0%} (8 of 10) beyond all constants"]
-        )
+        told = f"runs differ from each other by up to {spread:.0%} (8 of 10) beyond all constants"
+        if self.errors["left_out"] is None:
+            told = f"one configuration cannot tell how far others are off; published ones: {spread:.0%} (8 of 10)"
+        return "\n".join([*lines, "", told])
 
     def as_dict(self) -> Entry:
         """The same as JSON-ready data."""
@@ -144,12 +144,13 @@ def calibrate(runs: Runs, name: str, base: str | None = None) -> SiteFit:
     profiles.own_name(name)
     base = base or _common(runs)
     model = Forward(runs.runs, base)
-    weights = _weights(runs)
+    weights = model.weights()
+    before = model(np.zeros((len(model.knobs), 1)))[:, 0] - model.measured
+    _refuse(runs, model, before)
     best = solve(model, weights)
     after = model(best.setting[:, np.newaxis])[:, 0] - model.measured
-    left_out = _left_out(model, runs, weights)
+    left_out = _left_out(model, weights)
     scatter = _scatter(model, after if left_out is None else left_out, weights)
-    before = model(np.zeros((len(model.knobs), 1)))[:, 0] - model.measured
     made, moved = _profile(profiles.load(base), name, model, best, scatter)
     made["meaning"] = f"{len(runs.runs)} measured runs of {Path(runs.source).name}; what they do not tell from {base}."
     errors = {"before": before, "after": after, "left_out": left_out}
@@ -180,12 +181,14 @@ def _solve(model: Forward, weights: np.ndarray, reach: np.ndarray, free: np.ndar
     from scipy.optimize import least_squares
 
     count = int(free.sum())
-    root, usual = np.sqrt(weights)[:, np.newaxis], np.array([[s] for s in _usual(model)])
+    told = np.column_stack([model.asked, model.measured, _usual(model)])
+    rows, first, repeats = np.unique(told, axis=0, return_index=True, return_inverse=True)  # equal rows count together
+    root, usual = np.sqrt(np.bincount(repeats.ravel(), weights))[:, np.newaxis], rows[:, 2:]
 
     def residuals(points: np.ndarray) -> np.ndarray:
         settings = np.zeros((len(free), points.shape[1]))
         settings[free] = points
-        off = (model(settings) - model.measured[:, np.newaxis]) / usual
+        off = (model(settings)[first] - rows[:, 1:2]) / usual
         # Squares of these are the soft-L1 loss: one run that is far off does not decide.
         return np.vstack(
             [root * np.sign(off) * np.sqrt(2 * (np.sqrt(1 + off**2) - 1)), points / reach[free, np.newaxis]]
@@ -221,35 +224,36 @@ def judged(errors: np.ndarray) -> dict[str, float]:
 
 def _common(runs: Runs) -> str:
     """The profile that all runs would be estimated with."""
-    found = {run.scenario.profile or profiles.shipped(resolve(run.scenario).hardware) for run in runs.runs}
+    distinct = {run.scenario.model_dump_json(): run.scenario for run in runs.runs}.values()
+    found = {said.profile or profiles.shipped(resolve(said).hardware) for said in distinct}
     if len(found) > 1:
         raise RunError(f"{runs.source}: its runs go by the profiles {', '.join(sorted(found))}; name one to start from")
     return found.pop()
 
 
-def _configurations(runs: Runs) -> list[str]:
-    """For every measurement what it measured: repeats agree."""
-    told = [json.dumps(run.scenario.model_dump(mode="json"), sort_keys=True, default=str) for run in runs.runs]
-    return [said + metric for run, said in zip(runs.runs, told, strict=True) for metric in run.measured]
+def _refuse(runs: Runs, model: Forward, before: np.ndarray) -> None:
+    """Raise RunError for a measurement that no device reaches, or that must be in another unit."""
+    fastest = model(np.zeros((len(model.knobs), 1)), least)[:, 0]
+    beyond = (model.measured < fastest) | (np.abs(before) > math.log(IMPLAUSIBLE))
+    if not beyond.any():
+        return
+    at = int(np.argmax(beyond))
+    owner, metric = model.entries[at]
+    value, limit, usual = np.exp([model.measured[at], fastest[at], model.measured[at] + before[at]])
+    wrong = f"{runs.source}: {runs.runs[owner].name}: {metric} = {value:.3g} "
+    if model.measured[at] < fastest[at]:
+        raise RunError(f"{wrong}is impossible, at its peak rate the device takes {limit:.3g}; check it and its unit")
+    raise RunError(f"{wrong}is more than {IMPLAUSIBLE:g} times off, {usual:.3g} is expected; check it and its unit")
 
 
-def _weights(runs: Runs) -> np.ndarray:
-    """One for every configuration, shared by its repeats."""
-    configurations = _configurations(runs)
-    repeats = Counter(configurations)
-    return np.array([1 / repeats[c] for c in configurations])
-
-
-def _left_out(model: Forward, runs: Runs, weights: np.ndarray) -> np.ndarray | None:
+def _left_out(model: Forward, weights: np.ndarray) -> np.ndarray | None:
     """Errors of every measurement by a fit without any of its configuration."""
-    owner = [run.scenario for run in runs.runs]
-    kinds = [owner.index(owner[i]) for i in model.owners]
-    distinct = sorted(set(kinds))
+    distinct = np.unique(model.configurations)
     if len(distinct) < 2:
         return None
-    errors = np.empty(len(kinds))
+    errors = np.empty(len(model.entries))
     for part in range(min(FOLDS, len(distinct))):
-        out = np.isin(kinds, distinct[part::FOLDS])
+        out = np.isin(model.configurations, distinct[part::FOLDS])
         found = solve(model, np.where(out, 0.0, weights))
         errors[out] = (model(found.setting[:, np.newaxis])[:, 0] - model.measured)[out]
     return errors

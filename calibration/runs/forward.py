@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from costmodel.outcome import Outcome
 from costmodel.ranges import draw, uncertain
 from costmodel.resolve import resolve
 from costmodel.units import Number
+from costmodel.validation.measures import time_at_peak
 from costmodel.validation.predict import FIGURES
 
 # Products and attention miss the peak for reasons that they share, clocks and software: they move together.
@@ -52,13 +53,16 @@ class Forward:
 
     A setting gives each knob in standard deviations of the range that the profile states: 0 is the profile's value,
     ±1.28 are the ends of the range. `knobs` names them; `measured` holds the logarithms of what was measured, by
-    measurement; `owners` says to which run each belongs.
+    measurement; `owners` says to which run each belongs, `configurations` to which of the distinct scenarios, `asked`
+    which of the distinct predictions is of it: repeats are predicted once.
     """
 
     def __init__(self, runs: Sequence[Run], profile: str) -> None:
         found: defaultdict[tuple[Any, ...], list[tuple[int, Assumptions, Layout]]] = defaultdict(list)
         names: dict[str, None] = {}
-        for place, run in enumerate(runs):
+        distinct: dict[str, int] = {}
+        places = [distinct.setdefault(run.scenario.model_dump_json(), len(distinct)) for run in runs]
+        for place, run in dict(zip(places, runs, strict=True)).items():
             resolved = resolve(run.scenario.model_copy(update={"profile": profile}))
             job = engine.complete(numbers(resolved.assumptions), resolved.kind).job
             unsaid = [path for path, a in resolved.assumptions.items() if a.value is None]
@@ -68,23 +72,33 @@ class Forward:
         self.runs = tuple(runs)
         self.knobs = tuple(names)
         self.entries = [(i, metric) for i, run in enumerate(runs) for metric in run.measured]
-        self.metrics = tuple(metric for _, metric in self.entries)
         self.owners = np.array([i for i, _ in self.entries])
+        self.configurations = np.array(places)[self.owners]
+        self.predicted: dict[tuple[int, str], int] = {}
+        answered = [(places[i], metric) for i, metric in self.entries]
+        self.asked = np.array([self.predicted.setdefault(key, len(self.predicted)) for key in answered])
         self.measured = np.log([run.measured[metric] for run in runs for metric in run.measured])
 
-    def __call__(self, settings: np.ndarray) -> np.ndarray:
-        """Logarithms of the predictions, shape (measurements, points), at settings of shape (knobs, points)."""
+    def __call__(self, settings: np.ndarray, read: Callable[[Outcome, str], Number] | None = None) -> np.ndarray:
+        """Logarithms of the predictions, shape (measurements, points), at settings of shape (knobs, points).
+
+        `read` takes another figure than the metric that was measured from an outcome.
+        """
         by_knob = dict(zip(self.knobs, settings, strict=True))
-        answers = np.empty((len(self.entries), settings.shape[1]))
+        answers = np.empty((len(self.predicted), settings.shape[1]))
         for group in self.groups:
             result = engine.outcome(_stacked(group, by_knob), group.kind)
             shape = len(group.places), settings.shape[1]
-            for metric in set(self.metrics):
-                values = np.broadcast_to(np.asarray(figure(result, metric), dtype=float), shape)
+            for metric in {metric for _, metric in self.predicted}:
+                values = np.broadcast_to(np.asarray((read or figure)(result, metric), dtype=float), shape)
                 for row, place in enumerate(group.places):
-                    if (place, metric) in self.entries:
-                        answers[self.entries.index((place, metric))] = np.log(values[row])
-        return answers
+                    if (answer := self.predicted.get((place, metric))) is not None:
+                        answers[answer] = np.log(values[row])
+        return answers[self.asked]
+
+    def weights(self) -> np.ndarray:
+        """One for every configuration and metric, shared by its repeats."""
+        return 1 / np.bincount(self.asked)[self.asked]
 
 
 def figure(result: Outcome, metric: str) -> Number:
@@ -95,6 +109,13 @@ def figure(result: Outcome, metric: str) -> Number:
     step = total({name: part for name, part in parts.items() if name != OVERHEAD})
     share = total({name: parts[name] for name in COMPUTE}) / step
     return result.performance["step_time_s"] * share
+
+
+def least(result: Outcome, metric: str) -> Number:
+    """The least that a measurement can be: the time that a device needs at its peak; of power nothing is said."""
+    if metric == "power_w":
+        return 1e-9
+    return time_at_peak(result.performance["step_time_s"], result.performance["mfu"])
 
 
 def _movable(assumptions: Assumptions) -> list[Assumption]:

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable
 from statistics import median
 
-from costmodel.calibration.runs.run import Beside, Run, beside, steady, with_batch
+from costmodel.calibration.runs.run import NUMBER, Beside, Run, beside, steady, with_batch
 
 # " iteration 43/ 100 | consumed samples: 5504 | elapsed time per iteration (ms): 5444.9 | … | global batch size: 128 |"
 # Early versions print no batch, Megatron-DeepSpeed prints seconds, forks for ROCm "5444.9/5400.1" (now and on average),
 # recent versions with --log-energy "power per GPU (W/GPU): 612.3".
 ITERATION = re.compile(r"\biteration\s+(\d+)/")
-ELAPSED = re.compile(r"elapsed time per iteration \((ms|s)\):\s*(\d+(?:\.\d+)?)")
+ELAPSED = re.compile(r"elapsed time per iteration \((ms|s)\):\s*" + NUMBER)
 BATCH = re.compile(r"global batch size:\s*(\d+)")
-POWER = re.compile(r"power per GPU \(W/GPU\):\s*(\d+(?:\.\d+)?)")
+POWER = re.compile(r"power per GPU \(W/GPU\):\s*" + NUMBER)
 SECONDS = {"ms": 1e-3, "s": 1.0}
 
 Step = tuple[float, float | None, float | None]  # elapsed [s], global batch, power [W]
@@ -36,7 +36,7 @@ def run(file: str, logged: list[Step], scenario: Beside | None) -> Run:
     said, work = beside(scenario, file)
     batch = logged[-1][1]
     full = [step for step in logged if step[1] == batch]
-    time, spread = steady([step[0] for step in full])
+    time, spread = steady([step[0] for step in full], file)
     measured = {"step_time_s": time}
     if watts := [step[2] for step in full if step[2]]:
         measured["power_w"] = median(watts)

@@ -14,6 +14,7 @@ from costmodel.loading import load
 from costmodel.scenario import Scenario, Training
 from costmodel.validation.measures import step_time_of_rate
 
+NUMBER = r"(\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)"  # as logs write one
 WARM_UP = 0.1  # share of the logged steps that is left out at the start, one at least
 
 Beside = str | os.PathLike[str] | Mapping[str, Any] | Scenario
@@ -83,8 +84,13 @@ def time_at_rate(scenario: Scenario, tokens_per_second: float) -> float:
     return float(step_time_of_rate(work.global_batch, work.sequence, tokens_per_second))  # type: ignore[union-attr]
 
 
-def steady(values: Sequence[float]) -> tuple[float, float]:
-    """Median of the values after warm-up, and the s.d. of their logarithm (robust: from the quartiles)."""
+def steady(values: Sequence[float], file: str) -> tuple[float, float]:
+    """Median of the values after warm-up, and the s.d. of their logarithm (robust: from the quartiles).
+
+    Raises RunError, which names the file, where one is infinite.
+    """
+    if not np.isfinite(values).all():
+        raise RunError(f"{file}: a step of {max(values)} cannot be; take the line out")
     later = np.asarray(values[max(1, round(WARM_UP * len(values))) :] if len(values) > 1 else values)
     low, high = np.quantile(np.log(later), (0.25, 0.75))
     return float(np.median(later)), float((high - low) / 1.349)

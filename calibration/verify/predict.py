@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from costmodel import ops
-from costmodel.calibration.eager import FP32, PASSES, TABLE, UPDATE_PASSES
+from costmodel.calibration.eager import FP32, TABLE, UPDATE_PASSES
+from costmodel.calibration.laws.collective import PASSES
 from costmodel.calibration.measure.record import WIDTH
 from costmodel.calibration.verify.case import Case, Update, Work
 from costmodel.calibration.verify.layers import Layer

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from costmodel import files
+from costmodel import files, profile
 from costmodel.cli.options import output_option, require
+from costmodel.cli.progress import progress
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.option("--quick", "effort", flag_value="quick", help="Measure for 20 seconds.")
-@click.option("--thorough", "effort", flag_value="thorough", help="Measure for about 8 minutes.")
+@click.option("--quick", is_flag=True, help="Measure for 20 seconds.")
+@click.option("--thorough", is_flag=True, help="Measure for about 8 minutes.")
 @click.option("--verify", is_flag=True, help="Run real workloads beside their predictions; calibrates first if needed.")
 @click.option("--from-runs", "runs", type=FILE, help="Fit your own measured steps: a table or a log.")
 @click.option("--refit", "records", type=FILE, help="Fit records measured before, here or elsewhere.")
@@ -28,7 +27,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--report", type=FILE, help="Also write the chart of --verify to this page.")
 @output_option("text", "json")
 def command(
-    effort: str | None,
+    quick: bool,
+    thorough: bool,
     verify: bool,
     runs: Path | None,
     records: Path | None,
@@ -50,12 +50,19 @@ def command(
         raise click.UsageError("--verify, --from-runs and --refit exclude each other; write one of them")
     if ((scenario or base) and not runs) or (report and not verify):
         raise click.UsageError("--scenario and --base belong to --from-runs, --report to --verify; leave them out")
+    if quick and thorough:
+        raise click.UsageError("--quick and --thorough exclude each other; write one of them")
+    if (quick or thorough or resume) and (runs or records):
+        raise click.UsageError("--from-runs and --refit measure nothing; leave out --quick, --thorough and --resume")
+    effort = "quick" if quick else "thorough" if thorough else None
+    if name is not None and not verify:
+        profile.own_name(name)
     if runs is not None:
         _from_runs(runs, scenario, base, name or "site", output)
     elif verify:
-        _verify(effort, name, report, output)
+        _verify(effort, name or profile.LOCAL, resume, report, output)
     else:
-        _machine(effort, records, name or "local", resume, output)
+        _machine(effort, records, name or profile.LOCAL, resume, output)
 
 
 def _machine(effort: str | None, records: Path | None, name: str, resume: bool, output: str) -> None:
@@ -65,54 +72,46 @@ def _machine(effort: str | None, records: Path | None, name: str, resume: bool, 
 
     if records is None:
         records = _measured(effort or "default", resume)
-    found, profile, path = local.keep(read(records), name)
+    found, made, path = local.keep(read(records), name)
     if output == "json":
-        click.echo(json.dumps(profile, indent=1))
+        click.echo(json.dumps(made, indent=1))
     else:
-        click.echo(overview(profile))
+        click.echo(overview(made))
         click.echo(f"\nProfile {name} is kept in {path}; use it with --hardware {name}. Every constant:\n")
         click.echo(found.report())
 
 
-def _measured(effort: str, resume: bool = False) -> Path:
+def _measured(effort: str, resume: bool) -> Path:
     """The records of this machine, measured while no other calibration runs."""
     from costmodel.calibration import local, lock
 
     with lock.held(local.records_path().with_suffix(".lock")):
-        path: Path = local.measure_local(effort, resume=resume)
+        try:
+            path: Path = local.measure_local(effort, resume=resume)
+        except KeyboardInterrupt:
+            more = "" if effort == "default" else f" --{effort}"
+            click.echo(f"costmodel: measured points are kept; go on with: costmodel calibrate{more} --resume", err=True)
+            raise
     click.echo("fitting the laws", err=True)
     return path
 
 
-def _verify(effort: str | None, name: str | None, report: Path | None, output: str) -> None:
-    from costmodel import profile
+def _verify(effort: str | None, name: str, resume: bool, report: Path | None, output: str) -> None:
     from costmodel.calibration import local, lock
     from costmodel.calibration.verify import parity, run
 
-    name = name or "local"
-    if name == "local" and (effort or name not in profile.names()):
-        local.fit_local(_measured(effort or "default"))
-    with lock.held(local.records_path().with_suffix(".lock")):
-        rows = _with_progress(lambda tell: run.verify(profile.load(name), tell))
+    if name == profile.LOCAL and (effort or resume or name not in profile.names()):
+        local.fit_local(_measured(effort or "default", resume))
+    made = profile.machine(name)
+    if made is None:
+        known = ", ".join(profile.machines()) or "none yet"
+        raise click.UsageError(f"{name!r} is no profile of a machine that was measured; there are: {known}")
+    with lock.held(local.records_path().with_suffix(".lock")), progress(0.0) as tell:
+        rows = run.verify(made, lambda what, share: tell(f"{share:4.0%} {what}"))
     run.keep(rows, name)
     if report is not None:
         files.write(report, parity.html(rows))
     click.echo(json.dumps(run.document(rows), indent=1) if output == "json" else parity.text(rows))
-
-
-def _with_progress(work: Callable[[Callable[[str, float], None]], Sequence[Any]]) -> Sequence[Any]:
-    """What `work` returns, its progress as one line on standard error."""
-    import sys
-
-    def tell(what: str, share: float) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{share:4.0%} {what}", nl=False, err=True)
-
-    try:
-        return work(tell)
-    finally:
-        if sys.stderr.isatty():
-            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _from_runs(runs: Path, scenario: str | None, base: str | None, name: str, output: str) -> None:

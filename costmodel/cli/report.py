@@ -53,9 +53,5 @@ def _write(path: Path, content: str) -> None:
     """Write a file whole, or say why not."""
     from costmodel import files
 
-    try:
-        files.write(path, content)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None
+    files.write(path, content)
     click.echo(f"costmodel: wrote {path}", err=True)

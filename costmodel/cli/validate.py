@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from pathlib import Path
 
 import click
 
 from costmodel import files
 from costmodel.cli.options import output_option, require
+from costmodel.cli.progress import progress
 from costmodel.validation.run import KINDS, validate
-from costmodel.validation.summary import Validation
 
 LEAVE_OUT = ("source", "organisation", "accelerator", "model")
 
@@ -36,37 +34,11 @@ def command(table: str, kind: str, leave_out: str | None, report: Path | None, o
         require("plotly", "--report", "app")
     if leave_out:
         click.echo(f"costmodel: nothing is fitted on such rows yet: --leave-out {leave_out} changes nothing", err=True)
-    found = validate(table, kind, Progress())
+    with progress() as tell:
+        found = validate(table, kind, lambda done, total: tell(f"{done} of {total} rows"))
     if report is not None:
-        _write(report, found)
+        files.write(report, show.as_html(found))
     if output == "json":
         click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
     else:
         click.echo(show.as_csv(found) if output == "csv" else show.as_text(found), nl=output != "csv")
-
-
-class Progress:
-    """One line on standard error that counts rows, after a second and on a terminal only."""
-
-    def __init__(self) -> None:
-        self.start, self.shown = time.monotonic(), False
-
-    def __call__(self, done: int, total: int) -> None:
-        if not sys.stderr.isatty():
-            return
-        if done == total:
-            click.echo("\r\x1b[K" if self.shown else "", nl=False, err=True)
-        elif time.monotonic() - self.start > 1:
-            self.shown = True
-            click.echo(f"\r{done} of {total} rows", nl=False, err=True)
-
-
-def _write(path: Path, found: Validation) -> None:
-    """Write the page whole or not at all."""
-    from costmodel.report.validation import as_html
-
-    try:
-        files.write(path, as_html(found))
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None

@@ -52,7 +52,11 @@ def made_when(made: Profile) -> str:
 
 
 def sentence(made: Profile) -> str:
-    """What the device can do, and how well its laws meet their records."""
+    """What the device can do, how well its laws meet their records, and what to beware of."""
+    return " ".join([_said(made), *(f"Beware: {warning}." for warning in made.get("warnings", ()))])
+
+
+def _said(made: Profile) -> str:
     hardware = made.get("hardware")
     if isinstance(hardware, Mapping):
         peaks = {key.removeprefix(PEAK): rate for key, rate in hardware.items() if key.startswith(PEAK)}

@@ -22,6 +22,12 @@ def step_time_of_rate(global_batch: Count, tokens: Count, rate: PerSecond) -> Se
     return global_batch * tokens / rate
 
 
+@formula(r"t_{peak}", source="definition")
+def time_at_peak(step_time: Seconds, utilisation: Fraction) -> Seconds:
+    """Time of a step on devices that reach their peak rate throughout, from that of one at some utilisation."""
+    return step_time * utilisation
+
+
 @formula(r"t_1", source="definition")
 def time_of_one(rate: PerSecond) -> Seconds:
     """Time per token or request of the whole deployment at a rate."""

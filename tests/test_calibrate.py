@@ -1,0 +1,114 @@
+"""The command `costmodel calibrate` under hostile input: one line that says what is wrong, and exit code 2."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from costmodel import files, profile
+from costmodel.api import estimate
+from costmodel.calibration import local
+from costmodel.calibration.records import EVIDENCE, read
+from costmodel.cli.main import run
+
+RECORDS = EVIDENCE / "cpu-epyc-2core-numpy.jsonl"
+RUNS = Path(__file__).parent / "data" / "runs" / "runs.csv"
+TINY = {"layers": 2, "hidden": 64, "heads": 4, "ffn": 256, "vocab": 512, "max_sequence": 128}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COSTMODEL_PROFILES", str(tmp_path / "profiles"))
+    return tmp_path / "profiles"
+
+
+def refused(capsys, *arguments: object) -> str:
+    assert run(["calibrate", *map(str, arguments)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("costmodel: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def records(tmp_path: Path, change) -> Path:
+    """The shipped records of a small machine with each line changed."""
+    lines = [json.loads(line) for line in RECORDS.read_text(encoding="utf-8").splitlines()]
+    path = tmp_path / "records.jsonl"
+    path.write_text("".join(json.dumps(change(line)) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def change(kind: str, **fields):
+    return lambda line: line | fields if line["kind"] == kind and "skipped" not in line else line
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (change("matmul", flops=None), "flops must be a number"),
+        (change("matmul", shape={}), "the shape of matmul needs 'm'"),
+        (change("matmul", dtype="fp7"), "dtype 'fp7' is none of"),
+        (change("bandwidth", shape={"operation": 3, "bytes": 8}), "shape.operation must be a text"),
+        (change("launch", shape={"operation": "call"}), "the shape of launch needs 'count'"),
+        (change("optimizer", shape={}), "the shape of optimizer needs 'operation'"),
+        (change("environment", threads="two"), "threads must be a number above 0"),
+        (change("environment", hardware="h100-sxm"), "published by others"),
+        (change("environment", versions=None), "versions must be a mapping"),
+    ],
+)
+def test_corrupt_records_are_named_by_line(tmp_path, capsys, changed, said):
+    assert said in refused(capsys, "--refit", records(tmp_path, changed))
+
+
+@pytest.mark.parametrize("name", ["h100-sxm", "prior", "cpu-epyc-2core", "t4", "a.json", "../x", "a b", "", "x\ny"])
+def test_names_of_what_ships_are_refused(folder, capsys, name):
+    assert "write a new name" in refused(capsys, "--refit", RECORDS, "--name", name)
+    assert "write a new name" in refused(capsys, "--from-runs", RUNS, "--name", name)
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--quick", "--thorough"], "exclude each other"),
+        (["--refit", str(RECORDS), "--resume"], "measure nothing"),
+        (["--verify", "--name", "h100-sxm"], "no profile of a machine that was measured"),
+        (["--verify", "--name", "nobody"], "no profile of a machine that was measured"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(capsys, arguments, said):
+    assert said in refused(capsys, *arguments)
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COSTMODEL_PROFILES", str(tmp_path / "file"))
+    for arguments in (["--quick"], ["--verify"], ["--refit", RECORDS], ["--from-runs", RUNS]):
+        assert f"{tmp_path / 'file'}: no folder to keep profiles in" in refused(capsys, *arguments)
+
+
+def test_an_interrupted_calibration_says_how_to_go_on(monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local, "measure_local", stop)
+    assert run(["calibrate", "--thorough"]) == 130
+    assert "go on with: costmodel calibrate --thorough --resume" in capsys.readouterr().err
+
+
+def test_a_busy_machine_is_told_kept_and_warned_of(tmp_path, capsys):
+    share = iter(range(10_000))
+    busy = records(tmp_path, lambda line: line | {"noisy": next(share) % 4 == 0} if "time_s" in line else line)
+    assert run(["calibrate", "--refit", str(busy)]) == 0
+    assert "the machine was busy in 2" in capsys.readouterr().out.splitlines()[0]
+    (warning,) = profile.load("local")["warnings"]
+    fp32 = dict.fromkeys(("compute", "weights", "activations", "gradients"), "fp32")
+    work = {"kind": "train", "tokens": 1e6, "sequence": 64, "global_batch": 4}
+    scenario = {"model": TINY, "hardware": "local", "devices": 1, "workload": work, "precision": fp32, "ranges": False}
+    assert warning in estimate(scenario).as_dict()["warnings"]
+    assert local.profile_of(local.fitted(read(RECORDS)), read(RECORDS), "x", "")["warnings"] == []
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(files.FileError, match=r"none/page\.html: cannot be written \(no such file or directory\)"):
+        files.write(tmp_path / "none" / "page.html", "")
