@@ -9,10 +9,7 @@ from typing import Any
 
 import click
 
-from costmodel import files
-from costmodel.cli.options import output_option, require
-
-FILE = click.Path(path_type=Path, dir_okay=False)
+from costmodel.cli.options import FILE, output_option, require, write
 
 
 @click.command()
@@ -96,7 +93,7 @@ def _verify(effort: str | None, name: str | None, report: Path | None, output: s
         rows = _with_progress(lambda tell: run.verify(profile.load(name), tell))
     run.keep(rows, name)
     if report is not None:
-        files.write(report, parity.html(rows))
+        write(report, parity.html(rows))
     click.echo(json.dumps(run.document(rows), indent=1) if output == "json" else parity.text(rows))
 
 

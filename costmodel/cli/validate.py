@@ -9,10 +9,8 @@ from pathlib import Path
 
 import click
 
-from costmodel import files
-from costmodel.cli.options import output_option, require
+from costmodel.cli.options import FILE, output_option, require, write
 from costmodel.validation.run import KINDS, validate
-from costmodel.validation.summary import Validation
 
 LEAVE_OUT = ("source", "organisation", "accelerator", "model")
 
@@ -21,7 +19,7 @@ LEAVE_OUT = ("source", "organisation", "accelerator", "model")
 @click.argument("table", metavar="FILE.csv")
 @click.option("--kind", required=True, type=click.Choice(tuple(KINDS)), help="What the rows measure.")
 @click.option("--leave-out", type=click.Choice(LEAVE_OUT), help="Predict each group without having fitted on it.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page to this file.")
+@click.option("--report", type=FILE, metavar="FILE", help="Also write a page to this file.")
 @output_option("text", "json", "csv")
 def command(table: str, kind: str, leave_out: str | None, report: Path | None, output: str) -> None:
     """Published runs, a row each, against what an estimate says of them; - is standard input.
@@ -38,7 +36,7 @@ def command(table: str, kind: str, leave_out: str | None, report: Path | None, o
         click.echo(f"costmodel: nothing is fitted on such rows yet: --leave-out {leave_out} changes nothing", err=True)
     found = validate(table, kind, Progress())
     if report is not None:
-        _write(report, found)
+        write(report, show.as_html(found))
     if output == "json":
         click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
     else:
@@ -59,14 +57,3 @@ class Progress:
         elif time.monotonic() - self.start > 1:
             self.shown = True
             click.echo(f"\r{done} of {total} rows", nl=False, err=True)
-
-
-def _write(path: Path, found: Validation) -> None:
-    """Write the page whole or not at all."""
-    from costmodel.report.validation import as_html
-
-    try:
-        files.write(path, as_html(found))
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None
