@@ -7,11 +7,9 @@ from pathlib import Path
 
 import click
 
-from costmodel import files, profile
-from costmodel.cli.options import output_option, require
+from costmodel import profile
+from costmodel.cli.options import FILE, output_option, require, write
 from costmodel.cli.progress import progress
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -110,7 +108,7 @@ def _verify(effort: str | None, name: str, resume: bool, report: Path | None, ou
         rows = run.verify(made, lambda what, share: tell(f"{share:4.0%} {what}"))
     run.keep(rows, name)
     if report is not None:
-        files.write(report, parity.html(rows))
+        write(report, parity.html(rows))
     click.echo(json.dumps(run.document(rows), indent=1) if output == "json" else parity.text(rows))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path, dir_okay=False)
 KEYS = {
     "model": ("MODEL", "An id of `costmodel catalog models`, or a Hugging Face config.json."),
     "hardware": ("HARDWARE", "An id of `costmodel catalog hardware`, or local after `costmodel calibrate`."),
@@ -70,3 +72,14 @@ def paged(text: str) -> None:
     """Show a text; on a terminal that it does not fit, page by page."""
     os.environ.setdefault("LESS", "FRX")  # as git does: no page where all fits, colours, and it stays on the screen
     click.echo_via_pager(text)
+
+
+def write(path: Path, content: str) -> None:
+    """Write a file whole or not at all. Raises UsageError."""
+    from costmodel import files
+
+    try:
+        files.write(path, content)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.options import read, scenario_options
-
-FILE = click.Path(path_type=Path, dir_okay=False)
+from costmodel.cli.options import FILE, read, scenario_options, write
 
 
 @click.command()
@@ -39,19 +37,11 @@ def command(
 
     answer = estimate(*read(scenario, flags, changes))
     if page is not None:
-        _write(page, answer.to_html())
+        write(page, answer.to_html())
     if bibtex is not None:
-        _write(bibtex, paper.bibtex(answer))
+        write(bibtex, paper.bibtex(answer))
     if methods == "latex":
         click.echo(paper.methods_latex(answer))
     elif methods == "text" or (page is None and bibtex is None):
         click.echo(paper.methods(answer))
     return 0 if answer.fits else 3
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file whole, or say why not."""
-    from costmodel import files
-
-    files.write(path, content)
-    click.echo(f"costmodel: wrote {path}", err=True)

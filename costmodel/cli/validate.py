@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from costmodel import files
-from costmodel.cli.options import output_option, require
+from costmodel.cli.options import FILE, output_option, require, write
 from costmodel.cli.progress import progress
 from costmodel.validation.run import KINDS, validate
 
@@ -19,7 +18,7 @@ LEAVE_OUT = ("source", "organisation", "accelerator", "model")
 @click.argument("table", metavar="FILE.csv")
 @click.option("--kind", required=True, type=click.Choice(tuple(KINDS)), help="What the rows measure.")
 @click.option("--leave-out", type=click.Choice(LEAVE_OUT), help="Predict each group without having fitted on it.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page to this file.")
+@click.option("--report", type=FILE, metavar="FILE", help="Also write a page to this file.")
 @output_option("text", "json", "csv")
 def command(table: str, kind: str, leave_out: str | None, report: Path | None, output: str) -> None:
     """Published runs, a row each, against what an estimate says of them; - is standard input.
@@ -37,7 +36,7 @@ def command(table: str, kind: str, leave_out: str | None, report: Path | None, o
     with progress() as tell:
         found = validate(table, kind, lambda done, total: tell(f"{done} of {total} rows"))
     if report is not None:
-        files.write(report, show.as_html(found))
+        write(report, show.as_html(found))
     if output == "json":
         click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
     else:
