@@ -107,7 +107,8 @@ def catalog() -> str:
         [
             "# Catalog",
             f"Also {len(rows('prices'))} prices and {len(rows('grids'))} electricity grids: "
-            "`costmodel catalog prices`, `costmodel catalog grids`. Every figure of an entry: `costmodel catalog hardware h100-sxm`.",
+            "`costmodel catalog prices`, `costmodel catalog grids`. "
+            "Every figure of an entry: `costmodel catalog hardware h100-sxm`.",
             "## Hardware",
             "Peaks are dense, in TFLOP/s.",
             table([heading.replace("_", " ") for heading in headings], devices),

@@ -8,7 +8,7 @@ import click
 
 from costmodel.cli.options import read, scenario_options
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
 @click.command()
@@ -50,8 +50,11 @@ def command(
 
 
 def _write(path: Path, content: str) -> None:
-    """Write a file whole, or say why not."""
+    """Write a file whole; - is standard output. Raises FileError."""
     from costmodel import files
 
+    if str(path) == "-":
+        click.echo(content, nl=False)
+        return
     files.write(path, content)
     click.echo(f"costmodel: wrote {path}", err=True)
