@@ -1,6 +1,7 @@
 """The app in a real browser, over Chromium's own protocol: what AppTest cannot see (the address bar, the width)."""
 
 import base64
+import io
 import itertools
 import json
 import os
@@ -13,7 +14,6 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -243,7 +243,9 @@ def test_the_picture_of_the_readme(app, page):
     heading = "[...document.querySelectorAll('h1, h3')].find(h => h.innerText.startsWith('{}'))"
     top, end = (page.value(f"{heading.format(text)}.getBoundingClientRect().top") for text in ("Estimate", "Memory"))
     assert top < end
+    from PIL import Image  # comes with streamlit
+
     if picture := os.environ.get("PICTURE"):  # `make picture`
         clip = {"x": 0, "y": top - 8, "width": 1440, "height": end - top + 20, "scale": 1}
         shot = page.do("Page.captureScreenshot", clip=clip)
-        Path(picture).write_bytes(base64.b64decode(shot["data"]))
+        Image.open(io.BytesIO(base64.b64decode(shot["data"]))).quantize(64).save(picture, optimize=True)

@@ -119,7 +119,7 @@ def reference(source: str) -> str:
     if not bibliography.is_entry(source):
         return source
     entry = bibliography.entry(source)
-    return f"{entry.authors}{f' ({entry.year})' * bool(entry.year)}. {entry.title}. {entry.where}"
+    return f"{entry.work} {entry.where}"
 
 
 def _sentences(answer: Estimate, writer: Writer) -> Iterator[str]:
@@ -127,6 +127,7 @@ def _sentences(answer: Estimate, writer: Writer) -> Iterator[str]:
     yield write(text.sentence(answer))
     if not answer.fits:
         return
+    yield write(text.asked(answer))
     others = [f"{label} {value}{f' ({spread})' * bool(spread)}" for label, value, spread in text.totals(answer)[2:]]
     yield write(f"Further totals: {', '.join(others)}.")
     laws, formulas, used = _grounds(answer)
