@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: estimate test browser lint type docs app bench clean
+.PHONY: estimate test browser lint type docs picture app bench clean
 
 $(VENV)/installed: pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "costmodel needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
@@ -34,6 +34,9 @@ type: $(VENV)/developer
 
 docs: $(VENV)/developer
 	$(BIN)/python -m mkdocs build
+
+picture: $(VENV)/developer
+	PICTURE=docs/images/estimate.png $(BIN)/python -m pytest -m slow tests/test_browser.py -k picture
 
 app: $(VENV)/developer
 	$(BIN)/costmodel app

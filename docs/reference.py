@@ -86,10 +86,7 @@ def publications(registry: dict[str, Formula]) -> str:
         each = bibliography.entry(row["id"])
         where = f"[{each.where}]({each.link})" if each.link else each.where
         names = ", ".join(f"[{f.name}](formulas/{room_of(f)}.md#{f.name})" for f in citing[each.id])
-        year = f" ({each.year})" if each.year else ""
-        parts.append(
-            f"### {each.id}\n\n{each.authors}{year}. {each.title}. {where}.{f' Formulas: {names}.' * bool(names)}"
-        )
+        parts.append(f"### {each.id}\n\n{each.work} {where}.{f' Formulas: {names}.' * bool(names)}")
     return "\n\n".join(parts)
 
 

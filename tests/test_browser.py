@@ -1,5 +1,7 @@
 """The app in a real browser, over Chromium's own protocol: what AppTest cannot see (the address bar, the width)."""
 
+import base64
+import io
 import itertools
 import json
 import os
@@ -230,3 +232,20 @@ def test_methods_of_compress_come_from_the_address_and_return_to_it(app, page):
     until(lambda: page.text().count("costmodel estimate --model llama-3.1-70b") == 2, "one method less")
     until(lambda: "methods=int4" not in page.value("location.search"), "the change in the address")
     assert "methods=pruned" in page.value("location.search")
+
+
+def test_the_picture_of_the_readme(app, page):
+    page.open(app, 1440)
+    page.do("Emulation.setDeviceMetricsOverride", width=1440, height=1400, deviceScaleFactor=1, mobile=False)
+    until(page.complete, "the finished page")
+    until(lambda: page.value("!!document.querySelector('.js-plotly-plot .bars')"), "the chart")
+    assert "Training llama-3.1-8b on 64 × h100-sxm takes" in page.text()
+    heading = "[...document.querySelectorAll('h1, h3')].find(h => h.innerText.startsWith('{}'))"
+    top, end = (page.value(f"{heading.format(text)}.getBoundingClientRect().top") for text in ("Estimate", "Memory"))
+    assert top < end
+    from PIL import Image  # comes with streamlit
+
+    if picture := os.environ.get("PICTURE"):  # `make picture`
+        clip = {"x": 0, "y": top - 8, "width": 1440, "height": end - top + 20, "scale": 1}
+        shot = page.do("Page.captureScreenshot", clip=clip)
+        Image.open(io.BytesIO(base64.b64decode(shot["data"]))).quantize(64).save(picture, optimize=True)

@@ -167,10 +167,13 @@ def test_command_line_asks_the_same(answer):
 
 
 def test_command_writes_a_page(tmp_path, capsys):
+    page = estimate("examples/llama-3.1-8b.yaml").to_html()
     file = tmp_path / "report.html"
     assert run(["report", "examples/llama-3.1-8b.yaml", "--html", str(file)]) == 0
     assert capsys.readouterr().out == ""
-    assert file.read_text(encoding="utf-8") == estimate("examples/llama-3.1-8b.yaml").to_html()
+    assert file.read_text(encoding="utf-8") == page
+    assert run(["report", "examples/llama-3.1-8b.yaml", "--html", "-"]) == 0
+    assert capsys.readouterr().out == page
 
 
 def test_command_of_what_does_not_fit(capsys):

@@ -19,10 +19,9 @@ class Entry:
     where: str
 
     @property
-    def short(self) -> str:
-        """As a text names it: "Dao et al. 2022"."""
-        first, *others = self.authors.split(", ")
-        return f"{first}{' et al.' * bool(others)} {self.year}".strip()
+    def work(self) -> str:
+        """Who said it when: authors, year and title."""
+        return f"{self.authors}{f' ({self.year})' * bool(self.year)}. {self.title}."
 
     @property
     def link(self) -> str:

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 KEYS = {
     "model": ("MODEL", "An id of `costmodel catalog models`, or a Hugging Face config.json."),
     "hardware": ("HARDWARE", "An id of `costmodel catalog hardware`, or local after `costmodel calibrate`."),
@@ -75,11 +75,11 @@ def paged(text: str) -> None:
 
 
 def write(path: Path, content: str) -> None:
-    """Write a file whole or not at all. Raises UsageError."""
+    """Write a file whole or not at all; - is standard output. Raises FileError."""
     from costmodel import files
 
-    try:
-        files.write(path, content)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise click.UsageError(f"{path}: cannot be written ({reason}); name a file in a folder that exists") from None
+    if str(path) == "-":
+        click.echo(content, nl=False)
+        return
+    files.write(path, content)
+    click.echo(f"costmodel: wrote {path}", err=True)

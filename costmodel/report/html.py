@@ -86,6 +86,7 @@ def _common(answer: Estimate) -> dict[str, Any]:
     return {
         "fits": answer.fits,
         "sentence": text.sentence(answer),
+        "asked": text.asked(answer) if answer.fits else "",
         "warnings": answer.warnings,
         "remedy": None if answer.changes is None else text.in_words(answer.changes),
         "totals": text.totals(answer) if answer.fits else [],

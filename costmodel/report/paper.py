@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import costmodel
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # What a reader asks for first, also when the ranges hardly depend on it.
 ALWAYS = ("hardware.peak", "hardware.memory_bandwidth", "costs.price", "costs.pue", "costs.grid")
-PLAIN = ("workload", "costs", "parallelism")  # sections whose figures need no section's name before them
+PLAIN = ("", "workload", "costs")  # sections whose figures need no section's name before them
 UNCITED = ("definition", "costmodel-prior")  # not publications
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     c: f"\\{c}" for c in "&%$#_{}"
@@ -118,7 +119,7 @@ def reference(source: str) -> str:
     if not bibliography.is_entry(source):
         return source
     entry = bibliography.entry(source)
-    return f"{entry.authors}{f' ({entry.year})' * bool(entry.year)}. {entry.title}. {entry.where}"
+    return f"{entry.work} {entry.where}"
 
 
 def _sentences(answer: Estimate, writer: Writer) -> Iterator[str]:
@@ -126,6 +127,7 @@ def _sentences(answer: Estimate, writer: Writer) -> Iterator[str]:
     yield write(text.sentence(answer))
     if not answer.fits:
         return
+    yield write(text.asked(answer))
     others = [f"{label} {value}{f' ({spread})' * bool(spread)}" for label, value, spread in text.totals(answer)[2:]]
     yield write(f"Further totals: {', '.join(others)}.")
     laws, formulas, used = _grounds(answer)
@@ -144,7 +146,8 @@ def _sentences(answer: Estimate, writer: Writer) -> Iterator[str]:
     }
     for title, assumptions in groups.items():
         if assumptions:
-            yield write(f"{title}: ") + "; ".join(_written(a, writer) for a in assumptions) + "."
+            alike = groupby(assumptions, lambda a: (a.path.rpartition(".")[0], a.note, a.source, a.low, a.high))
+            yield write(f"{title}: ") + "; ".join(_written(list(group), writer) for _, group in alike) + "."
     yield write(text.layout(answer))
 
 
@@ -167,23 +170,26 @@ def _grounds(answer: Estimate) -> tuple[list[str], list[str], list[Assumption]]:
             formulas.add(node.formula.source)
         if isinstance(node.leaf, Assumption):
             entered.add(node.leaf.path)
-    used = [a for a in answer.assumptions if a.path in entered or a.status in ("given", "inferred")]
+    said = ("given", "inferred")
+    used = [a for a in answer.assumptions if a.value and (a.path in entered or a.status in said)]
     laws = {a.source for a in used if a.status == "fitted" and bibliography.is_entry(a.source)}
     return sorted(laws), sorted(formulas), used
 
 
-def _written(assumption: Assumption, writer: Writer) -> str:
-    """One assumption: its name, value, range and note, and source."""
-    section, _, name = assumption.path.rpartition(".")
-    label = words(name) if section in PLAIN or not section else f"{words(section.split('.')[-1])} {words(name)}"
-    said = [assumption.note.rstrip(".")] if assumption.note else []
-    if assumption.low is not None and assumption.high is not None:
-        said.insert(0, interval(assumption.low, assumption.high, assumption.unit))
+def _written(alike: Sequence[Assumption], writer: Writer) -> str:
+    """Assumptions of one section, range, note and source: names and values, then what they share."""
+    first = alike[0]
+    section = first.path.rpartition(".")[0]
+    label = "" if section in PLAIN else f"{words(section.split('.')[-1])} "
+    values = (f"{words(a.path.split('.')[-1])} {show(float(a.value), a.unit)}" for a in alike)
+    said = [first.note.rstrip(".")] if first.note else []
+    if first.low is not None and first.high is not None:
+        said.insert(0, interval(first.low, first.high, first.unit))
     more = f" ({'; '.join(said)})" if said else ""
-    written = writer.text(f"{label} {show(float(assumption.value), assumption.unit)}{more}")
-    if assumption.status in ("given", "inferred"):
+    written = writer.text(f"{label}{', '.join(values)}{more}")
+    if first.status in ("given", "inferred"):
         return written
-    return written + writer.cite(part.strip() for part in assumption.source.split(";"))
+    return written + writer.cite(part.strip() for part in first.source.split(";"))
 
 
 def _bibtex(source: str) -> str:
