@@ -1,0 +1,49 @@
+"""Arrays of scenarios in one vectorised pass: axes of anything in a scenario, columns out.
+
+Axes of numbers go through the formulas as broadcast arrays; axes of names, and numbers that change what is looked
+up, are walked one by one. Large grids go block by block, so that only the answer's columns grow with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from costmodel.loading import Override, load
+from costmodel.scenario import Scenario
+from costmodel.sweeping.axes import MOST_POINTS, Over, SweepError, read, typed_axes
+from costmodel.sweeping.grid import Columns, Grid, blank
+
+__all__ = ["MOST_POINTS", "SweepError", "sweep", "typed_axes"]
+
+
+def sweep(
+    scenario: Scenario | Mapping[str, Any] | str,
+    over: Over,
+    *,
+    overrides: Sequence[Override] = (),
+    ranges: bool = False,
+    executor: Executor | None = None,
+    strict: bool = True,
+) -> Columns:
+    """Estimates of every combination of the values in `over`.
+
+    `over` maps a path to its values, written as in a scenario (64, "80 GB", "fp8"), or a tuple of paths to tuples of
+    values that move together. Returns 1-D columns in the order of a product (the last axis fastest): one per axis,
+    as given; one per figure under its JSON path ("totals.time_s"), in SI, with `ranges` also its 80 % range
+    ("totals.time_s.p10", "totals.time_s.p90"); `feasible`; and `reason`, which says what is missing where it is not.
+    Figures are NaN there.
+    Raises SweepError for an axis that is empty, unknown or too long, for a value that no scenario accepts, and, if
+    `strict`, for one that contradicts the scenario whatever the other axes say.
+    """
+    grid = Grid(load(scenario, overrides), [], ranges, strict)
+    grid.axes.extend(read(grid.base, over))
+    columns: Columns = {}
+    start = 0
+    for block in grid.blocks(executor.map if executor else map):
+        stop = start + len(block["feasible"])
+        for name, values in block.items():
+            columns.setdefault(name, blank(grid.points, values.dtype))[start:stop] = values
+        start = stop
+    return columns

@@ -1,0 +1,172 @@
+"""Axes of a sweep: what may vary, read and checked value by value; as arrays where they are plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from costmodel.fields import Figure, figure
+from costmodel.job import leaves
+from costmodel.scenario import Scenario
+from costmodel.shapes import ModelShape
+from costmodel.source import CONSTANTS, cut
+from costmodel.units import UnitError, count
+
+MOST_POINTS, MOST_WALKED = 20_000_000, 100_000
+Path = str | tuple[str, ...]
+Over = Mapping[str, Sequence[Any]] | Mapping[Path, Sequence[Any]]
+
+# Numbers of a scenario whose name in a job differs.
+RENAMED = {
+    "engine.max_sequences": "traffic.max_sequences",
+    "engine.host_time": "profile.framework.host_time_per_step",
+    "workload.adapters.rank": "workload.rank",
+}
+# Numbers of a scenario from which a job's other numbers follow.
+FOLLOWED = {"hardware.tdp", "hardware.idle", "model.max_sequence"}
+
+
+class SweepError(ValueError):
+    """An axis that cannot be swept; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Paths that move together; their values as given, a row for each point; and as arrays in SI where they can."""
+
+    paths: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    arrays: list[np.ndarray] | None
+
+    def columns(self, part: slice) -> dict[str, np.ndarray]:
+        """The values of each path as they were given, those in `part` of the axis."""
+        return {p: _column(v) for p, v in zip(self.paths, zip(*self.rows[part], strict=True), strict=True)}
+
+
+def read(base: Scenario, over: Over) -> list[Axis]:
+    """The axes of a sweep of `base`. Raises SweepError for one that is empty, unknown or wrong in itself."""
+    paths = [path for key in over for path in (key if isinstance(key, tuple) else (key,))]
+    if not paths:
+        raise SweepError("nothing to sweep over; write for example {'devices': [8, 16, 32]}")
+    for path in paths:
+        if not isinstance(path, str):
+            raise SweepError(f"axis {cut(str(path))} is no path; write for example 'devices'")
+        if paths.count(path) > 1:
+            raise SweepError(f"axis {cut(path)} is given twice; leave one of them out")
+    axes = [_axis(base, key, values, paths) for key, values in over.items()]
+    _check_size(axes)
+    return axes
+
+
+def _axis(base: Scenario, key: Path, values: Sequence[Any], swept: list[str]) -> Axis:
+    paths = (key,) if isinstance(key, str) else tuple(key)
+    name = cut(", ".join(map(str, paths)), 80)
+    if isinstance(values, str | Mapping) or not hasattr(values, "__len__"):
+        raise SweepError(f"axis {name} needs a list of values, such as [8, 16, 32]")
+    try:
+        rows = [(v,) if isinstance(key, str) else tuple(v) for v in values]
+    except TypeError:
+        rows = [()]
+    if not rows:
+        raise SweepError(f"axis {name} has no values")
+    if any(len(row) != len(paths) for row in rows):
+        raise SweepError(f"axis {name} needs {len(paths)} values at each point")
+    columns = list(zip(*rows, strict=True))
+    arrays = [_array(base, path, column, swept) for path, column in zip(paths, columns, strict=True)]
+    return Axis(paths, rows, None if any(a is None for a in arrays) else [a for a in arrays if a is not None])
+
+
+def _array(base: Scenario, path: str, values: Sequence[Any], swept: list[str]) -> np.ndarray | None:
+    """The values in SI, checked; None when the axis has to be walked."""
+    rule = _figure(base, path)
+    if rule is None:
+        return None
+    found = _numbers(path, rule, values)
+    if found is None or RENAMED.get(path, path) not in leaves() or path in FOLLOWED:
+        return None
+    if path.startswith("model.") and (base.compression or any(p.startswith("compression") for p in swept)):
+        return None  # a step of compression may change the shape
+    if isinstance(base.model, ModelShape):  # shapes that follow from others when they are not said
+        said = {f"model.{name}" for name in base.model.model_fields_set} | set(swept)
+        needs = {"model.heads": {"model.kv_heads", "model.head_dim"}, "model.hidden": {"model.head_dim"}}
+        if not needs.get(path, set()) <= said:
+            return None
+    return found
+
+
+def _figure(base: Scenario, path: str) -> Figure | None:
+    *sections, name = path.split(".")
+    part: Any = base
+    for section in sections:
+        part = getattr(part, section, None)
+    info = getattr(type(part), "model_fields", {}).get(name)
+    return figure(info) if info else None
+
+
+def _numbers(path: str, rule: Figure, values: Sequence[Any]) -> np.ndarray | None:
+    """Numbers as the scenario's field takes them; None if some are names. Raises SweepError for one it refuses."""
+    if not rule.unit and all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values):
+        try:
+            found = np.array(values, dtype=float)
+        except OverflowError:
+            found = np.array([float("inf") if abs(v) > 1e300 else v for v in values], dtype=float)
+        low, high = rule.bounds
+        good = (found >= low) & (found <= high) & ((found == np.floor(found)) | (not rule.whole))
+        if good.all():
+            return found
+        values = [values[int(np.argmin(good))]]
+    read = [_read(path, rule, value) for value in values]
+    return None if any(isinstance(v, str) for v in read) else np.array(read, dtype=float)
+
+
+def _read(path: str, rule: Figure, value: Any) -> Any:
+    try:
+        return rule.read(value.item() if isinstance(value, np.generic) else value)
+    except (UnitError, ValueError) as error:
+        raise SweepError(f"axis {cut(path, 80)}: {cut(str(value))}: {error}") from None
+
+
+def _check_size(axes: list[Axis]) -> None:
+    points = prod(len(axis.rows) for axis in axes)
+    walked = prod(len(axis.rows) for axis in axes if axis.arrays is None)
+    if points > MOST_POINTS:
+        raise SweepError(f"a sweep of {points:,} points is more than {MOST_POINTS:,}; take fewer values or axes")
+    if walked > MOST_WALKED:
+        raise SweepError(
+            f"{walked:,} combinations of names are more than {MOST_WALKED:,}; take fewer values of "
+            + ", ".join(cut(path) for axis in axes if axis.arrays is None for path in axis.paths)
+        )
+
+
+def _column(values: Sequence[Any]) -> np.ndarray:
+    """The values of an axis as they were given."""
+    if all(isinstance(v, str) for v in values) or all(isinstance(v, int | float | np.number) for v in values):
+        return np.array(values)
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def typed_axes(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """Axes as typed: ["devices=8,16"] → {"devices": [8.0, 16.0]}. Raises SweepError when one has another form."""
+    found: dict[str, list[Any]] = {}
+    for text in texts:
+        path, _, listed = text.partition("=")
+        words = [word.strip() for word in listed.split(",") if word.strip()]
+        if not path.strip() or not words:
+            raise SweepError(f"{cut(text, 60)!r} is no axis; write for example devices=8,16,32")
+        if path.strip() in found:
+            raise SweepError(f"axis {cut(path.strip())} is given twice; write its values in one list")
+        found[path.strip()] = [_word(word) for word in words]
+    return found
+
+
+def _word(word: str) -> Any:
+    try:
+        return count(word)
+    except UnitError:
+        return CONSTANTS.get(word.lower(), word)
