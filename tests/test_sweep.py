@@ -174,7 +174,7 @@ def test_a_point_that_is_not_feasible_says_why(over, reasons):
 
 
 def test_what_is_wrong_without_the_axes_is_not_blamed_on_them():
-    with pytest.raises(SweepError, match="^'h100' fits several products"):
+    with pytest.raises(SweepError, match=r"^'h100' fits several products"):
         costmodel.sweep(BASE | {"hardware": "h100"}, {"workload.tokens": [1e11]})
 
 

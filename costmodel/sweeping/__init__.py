@@ -44,6 +44,8 @@ def sweep(
     for block in grid.blocks(executor.map if executor else map):
         stop = start + len(block["feasible"])
         for name, values in block.items():
-            columns.setdefault(name, blank(grid.points, values.dtype))[start:stop] = values
+            if name not in columns:
+                columns[name] = blank(grid.points, values.dtype)
+            columns[name][start:stop] = values
         start = stop
     return columns
