@@ -6,7 +6,7 @@ and all numbers go through the formulas as one broadcast array.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -154,7 +154,7 @@ class Grid:
         where = "" if path in axis.paths else path
         raise SweepError(f"axis {cut(', '.join(axis.paths), 80)}: {values}: {_line(where, words)}")
 
-    def _obstacle(self, changes: list[Override]) -> tuple[str, str]:
+    def _obstacle(self, changes: Sequence[Override]) -> tuple[str, str]:
         """What is wrong with the scenario after some changes: path and words."""
         try:
             resolved = resolve(load(self.base, changes))
