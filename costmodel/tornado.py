@@ -54,21 +54,19 @@ def sensitivity(
     if not centre.feasible:
         raise SensitivityError("the scenario does not fit, so that nothing can be varied; `estimate` says what does")
     spread = uncertain(resolved.assumptions)
-    ends = {a.path: draw(a, np.array([-Z90, Z90])) for a in spread}
+    ends = [draw(a, np.array([-Z90, Z90])) for a in spread]
     values: dict[str, Any] = {f"parallelism.{name}": getattr(job.parallelism, name) for name in Layout.__slots__}
-    for i, a in enumerate(spread):
+    for i, (a, both) in enumerate(zip(spread, ends, strict=True)):
         values[a.path] = np.full(2 * len(spread), a.value)
-        values[a.path][2 * i : 2 * i + 2] = ends[a.path]
+        values[a.path][2 * i : 2 * i + 2] = both
     given = resolved.assumptions
     varied = engine.outcome(
         build(Job, lambda path: values[path] if path in values else given[path].value), resolved.kind
     )
     found = np.broadcast_to(figures(varied)[total], 2 * len(spread)).reshape(-1, 2)
     swings = [
-        Swing(a.path, _label(a.path), a.unit, low, high, float(at_low), float(at_high), a.source)
-        for a, (low, high), (at_low, at_high) in zip(
-            spread, (ends[a.path].tolist() for a in spread), found, strict=True
-        )
+        Swing(a.path, _label(a.path), a.unit, float(low), float(high), float(at_low), float(at_high), a.source)
+        for a, (low, high), (at_low, at_high) in zip(spread, ends, found, strict=True)
     ]
     return sorted(swings, key=lambda s: -abs(s.at_high - s.at_low))
 

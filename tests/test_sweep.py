@@ -1,6 +1,7 @@
 """Sweeps: an array of scenarios gives what the scenarios give one by one."""
 
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import costmodel
 from costmodel.api import estimate
 from costmodel.source import ScenarioError
-from costmodel.sweeping import MOST_POINTS, SweepError, typed_axes
+from costmodel.sweeping import MOST_POINTS, SweepError
 
 BASE = {
     "model": "llama-3.1-8b",
@@ -201,17 +202,53 @@ def test_ranges_are_those_of_each_estimate(monkeypatch, base, over):
                 assert all(map(math.isnan, columns.values()))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_chunks_do_not_change_the_answer(monkeypatch, workers):
+def test_chunks_do_not_change_the_answer(monkeypatch):
     whole = costmodel.sweep(BASE, OVER)
     monkeypatch.setattr("costmodel.sweeping.grid.CHUNK", 3)
-    if workers:
-        with ThreadPoolExecutor(workers) as pool:
-            cut = costmodel.sweep(BASE, OVER, executor=pool)
-    else:
-        cut = costmodel.sweep(BASE, OVER)
-    for name, column in whole.items():
-        assert column == pytest.approx(cut[name], nan_ok=True), name
+    same(whole, costmodel.sweep(BASE, OVER))
+
+
+MIXED = {"workload.tokens": [1e11, 1e12], "hardware": ["h100-sxm", "a100-sxm-80gb"], "devices": [1, 8, 64]}
+
+
+def same(one, other):
+    assert list(one) == list(other)
+    for name, column in one.items():
+        np.testing.assert_array_equal(column, other[name], err_msg=name)
+
+
+@pytest.mark.parametrize("executor", ["processes", ThreadPoolExecutor(2)])
+def test_workers_do_not_change_the_answer(monkeypatch, executor):
+    monkeypatch.setattr("costmodel.sweeping.grid.CHUNK", 2)
+    same(costmodel.sweep(BASE, MIXED), costmodel.sweep(BASE, MIXED, executor=executor))
+
+
+def test_workers_hand_errors_back():
+    with pytest.raises(SweepError, match="axis hardware: nonsense: unknown hardware"):
+        costmodel.sweep(BASE, {"hardware": ["h100-sxm", "nonsense"]}, executor="processes")
+
+
+def test_a_dask_cluster_does_not_change_the_answer(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    monkeypatch.setattr("costmodel.sweeping.grid.CHUNK", 2)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        same(costmodel.sweep(BASE, MIXED), costmodel.sweep(BASE, MIXED, executor=f"dask:{cluster.scheduler_address}"))
+
+
+@pytest.mark.parametrize(
+    ("executor", "says"),
+    [
+        ("threads", "executor 'threads' is none; write processes or dask:tcp://HOST:8786"),
+        ("dask:tcp://127.0.0.1:1", "no dask scheduler answers at 'tcp://127.0.0.1:1'"),
+        ("dask:", "no dask scheduler answers at ''"),
+    ],
+)
+def test_workers_that_are_not_there(monkeypatch, executor, says):
+    if executor.startswith("dask"):
+        pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    monkeypatch.setattr("costmodel.sweeping.executors.PATIENCE", 0.5)
+    with pytest.raises(SweepError, match=re.escape(says)):
+        costmodel.sweep(BASE, OVER, executor=executor)
 
 
 @pytest.mark.parametrize(
@@ -255,11 +292,3 @@ def test_bad_axes(over, says):
         costmodel.sweep(BASE, over)
     assert says in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
-
-
-def test_axes_as_typed():
-    assert typed_axes(["devices=8, 2 k", "model=a,b"]) == {"devices": [8.0, 2000.0], "model": ["a", "b"]}
-    assert typed_axes(["parallelism.sequence_parallel=true,False"]) == {"parallelism.sequence_parallel": [True, False]}
-    for wrong in (["devices"], ["=8"], ["devices="], ["devices=8", "devices=16"]):
-        with pytest.raises(SweepError):
-            typed_axes(wrong)

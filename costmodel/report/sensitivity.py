@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "costmodel/sensitivity/1"
 FIGURES = PERFORMANCE | {name: (label, UNITS[name]) for name, label in LABELS.items()}
-WIDTH, ROWS = 24, 12
+WIDTH, ROWS = 20, 12
 
 
 def as_text(swings: Sequence[Swing], answer: Estimate, total: str) -> str:

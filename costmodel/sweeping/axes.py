@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -13,10 +14,11 @@ from costmodel.fields import Figure, figure
 from costmodel.job import leaves
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelShape
-from costmodel.source import CONSTANTS, cut
+from costmodel.source import cut, parse
 from costmodel.units import UnitError, count
 
-MOST_POINTS, MOST_WALKED = 20_000_000, 100_000
+# Points of a sweep in memory and of one that is written to a file; combinations of names, which take a while each.
+MOST_POINTS, MOST_KEPT, MOST_WALKED = 20_000_000, 500_000_000, 100_000
 Path = str | tuple[str, ...]
 Over = Mapping[str, Sequence[Any]] | Mapping[Path, Sequence[Any]]
 
@@ -47,8 +49,11 @@ class Axis:
         return {p: _column(v) for p, v in zip(self.paths, zip(*self.rows[part], strict=True), strict=True)}
 
 
-def read(base: Scenario, over: Over) -> list[Axis]:
-    """The axes of a sweep of `base`. Raises SweepError for one that is empty, unknown or wrong in itself."""
+def read(base: Scenario, over: Over, most: int) -> list[Axis]:
+    """The axes of a sweep of `base` with at most so many points.
+
+    Raises SweepError for one that is empty, unknown or wrong in itself, and for too many.
+    """
     paths = [path for key in over for path in (key if isinstance(key, tuple) else (key,))]
     if not paths:
         raise SweepError("nothing to sweep over; write for example {'devices': [8, 16, 32]}")
@@ -58,7 +63,7 @@ def read(base: Scenario, over: Over) -> list[Axis]:
         if paths.count(path) > 1:
             raise SweepError(f"axis {cut(path)} is given twice; leave one of them out")
     axes = [_axis(base, key, values, paths) for key, values in over.items()]
-    _check_size(axes)
+    _check_size(axes, most)
     return axes
 
 
@@ -130,11 +135,12 @@ def _read(path: str, rule: Figure, value: Any) -> Any:
         raise SweepError(f"axis {cut(path, 80)}: {cut(str(value))}: {error}") from None
 
 
-def _check_size(axes: list[Axis]) -> None:
+def _check_size(axes: list[Axis], most: int) -> None:
     points = prod(len(axis.rows) for axis in axes)
     walked = prod(len(axis.rows) for axis in axes if axis.arrays is None)
-    if points > MOST_POINTS:
-        raise SweepError(f"a sweep of {points:,} points is more than {MOST_POINTS:,}; take fewer values or axes")
+    if points > most:
+        instead = ", or write them to a file (--out FILE.csv)" if most < points <= MOST_KEPT else ""
+        raise SweepError(f"a sweep of {points:,} points is more than {most:,}; take fewer values or axes{instead}")
     if walked > MOST_WALKED:
         raise SweepError(
             f"{walked:,} combinations of names are more than {MOST_WALKED:,}; take fewer values of "
@@ -151,22 +157,75 @@ def _column(values: Sequence[Any]) -> np.ndarray:
     return found
 
 
-def typed_axes(texts: Sequence[str]) -> dict[str, list[Any]]:
-    """Axes as typed: ["devices=8,16"] → {"devices": [8.0, 16.0]}. Raises SweepError when one has another form."""
+def typed(base: Scenario, texts: Sequence[str]) -> dict[str, list[Any]]:
+    """Axes as typed: ["devices=8:64:x2", "workload.tokens=1e11:1e13:9:log"] → {"devices": [8, 16, 32, 64], …}.
+
+    A list has commas, each value written as in the scenario. FROM:TO:N stands for N values, evenly spaced as those of
+    np.linspace; FROM:TO:N:log for N with equal ratios (np.geomspace); FROM:TO:xF for FROM, F·FROM, … up to TO. Where
+    only whole numbers make sense they are rounded. Raises SweepError for any other form.
+    """
     found: dict[str, list[Any]] = {}
     for text in texts:
-        path, _, listed = text.partition("=")
-        words = [word.strip() for word in listed.split(",") if word.strip()]
-        if not path.strip() or not words:
-            raise SweepError(f"{cut(text, 60)!r} is no axis; write for example devices=8,16,32")
-        if path.strip() in found:
-            raise SweepError(f"axis {cut(path.strip())} is given twice; write its values in one list")
-        found[path.strip()] = [_word(word) for word in words]
+        path, _, listed = (part.strip() for part in text.partition("="))
+        label = cut(text, 60)
+        written = parse(f"[{listed}]", label)
+        if not path or not written.tree or written.problems:
+            raise SweepError(f"{label!r} is no axis; write for example devices=8,16,32 or devices=8:512:x2")
+        if path in found:
+            raise SweepError(f"axis {cut(path)} is given twice; write its values in one list")
+        rule = _figure(base, path)
+        found[path] = [
+            value for word in written.tree for value in _values(cut(path), word, rule is not None and rule.whole)
+        ]
     return found
 
 
-def _word(word: str) -> Any:
+def _values(path: str, word: Any, whole: bool) -> list[Any]:
+    """The values that one word of a list stands for."""
+    parts = [part.strip() for part in word.split(":")] if isinstance(word, str) else []
+    if len(parts) < 3 or not set(parts[0]) & set("0123456789"):
+        return [_number(word) if isinstance(word, str) else word]
+    low, high, unit = _ends(path, word, *parts[:2])
+    ratio = parts[2][1:] if parts[2].startswith(("x", "X")) else None
+    try:
+        step = float(parts[2] if ratio is None else ratio)
+    except ValueError:
+        step = float("nan")
+    logarithmic = ratio is not None or parts[3:] == ["log"]
+    good = len(parts) == 3 if ratio is not None else parts[3:] in ([], ["log"]) and step == step // 1
+    if not good or not 1 < step < float("inf"):
+        raise SweepError(f"axis {path}: {cut(word)!r} is no range; write FROM:TO:N, FROM:TO:N:log, or FROM:TO:x2")
+    if logarithmic and not 0 < low < high:
+        raise SweepError(
+            f"axis {path}: {cut(word)!r} multiplies, and so needs 0 < FROM < TO; write for example 8:512:x2"
+        )
+    many = step if ratio is None else 1 + np.floor(np.log(high / low) / np.log(step) + 1e-9)
+    if many > MOST_POINTS:
+        raise SweepError(f"axis {path}: {cut(word)!r} has {many:,.0f} values, more than {MOST_POINTS:,}; take fewer")
+    if ratio is not None:
+        numbers = low * step ** np.arange(many)
+    else:
+        numbers = (np.geomspace if logarithmic else np.linspace)(low, high, int(many))
+    if whole:
+        numbers = np.unique(np.rint(numbers))
+    return [f"{float(n)!r} {unit}" if unit else float(n) for n in numbers]
+
+
+def _ends(path: str, word: str, low: str, high: str) -> tuple[float, float, str]:
+    """Both ends of a range and their unit, "" for plain numbers."""
+    split = [re.fullmatch(r"([-+]?[\d._]+(?:[eE][-+]?\d+)?)\s*(.*)", end) for end in (low, high)]
+    try:
+        return count(low), count(high), ""
+    except UnitError:
+        units = {found.group(2) for found in split if found}
+        if len(units) == 1 and all(split):
+            return *(float(found.group(1)) for found in split if found), units.pop()  # type: ignore[return-value]
+    wanted = "needs a number with the same unit at both ends; write for example '1 USD/h:4 USD/h:7'"
+    raise SweepError(f"axis {path}: {cut(word)!r} {wanted}")
+
+
+def _number(word: str) -> Any:
     try:
         return count(word)
     except UnitError:
-        return CONSTANTS.get(word.lower(), word)
+        return word

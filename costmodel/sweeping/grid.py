@@ -150,7 +150,7 @@ class Grid:
             raise SweepError(_line(path, words))  # the axes have nothing to do with it
         place, row = next((w for w in wrong if self._obstacle(self._said(*w)) == (path, words)), wrong[0])
         axis = self.axes[place]
-        values = ", ".join(cut(str(_plain(value))) for value in axis.rows[row])
+        values = ", ".join(cut(f"{v:.15g}" if isinstance(v, float) else str(v)) for v in map(_plain, axis.rows[row]))
         where = "" if path in axis.paths else path
         raise SweepError(f"axis {cut(', '.join(axis.paths), 80)}: {values}: {_line(where, words)}")
 
