@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["compare", "estimate", "load", "plan", "sweep", "validate"]
+__all__ = ["compare", "estimate", "load", "plan", "sensitivity", "sweep", "validate"]
 
-_HOME = {"estimate": "api", "compare": "api", "validate": "api", "load": "loading", "sweep": "sweeping"}
+_HOME = {
+    **dict.fromkeys(("estimate", "compare", "validate"), "api"),
+    **{"load": "loading", "sweep": "sweeping", "sensitivity": "tornado"},
+}
 
 
 # In a clone the rooms app/ and calibration/ lie beside this folder; setup.py puts them into it when it installs.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 class FileError(ValueError):
@@ -13,21 +16,32 @@ class FileError(ValueError):
 
 def write(path: Path, content: str | bytes) -> None:
     """Write `content` (text as UTF-8) beside `path`, then rename: nobody ever sees a part of it. Raises FileError."""
+    with whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place once it is written; with `keep` also when that was stopped half-way.
+
+    Raises FileError.
+    """
     try:
-        _write(path, content)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        temporary, good = Path(name), False
+        try:
+            with os.fdopen(handle, "wb") as file:
+                try:
+                    yield file
+                    good = True
+                finally:
+                    good = good or (keep and file.tell() > 0)
+        finally:
+            if good:
+                temporary.chmod(0o644)  # as other files, not for its owner alone as temporary ones
+                temporary.replace(path)
+            else:
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise FileError(f"{path}: cannot be written ({reason}); name a file in a folder that you can write") from None
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        temporary.chmod(0o644)  # as other files, not for its owner alone as temporary ones
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -73,14 +73,23 @@ def ranges(
     job, spread = drawn(assumptions, layout)
     result = outcome(job, kind)
     percentiles, drivers = {}, {}
-    z, places = normals(len(spread)), np.linspace(0, 1, DRAWS)
+    z = normals(len(spread))
     for name, values in figures(result).items():
         array = np.broadcast_to(np.asarray(values, dtype=float), (DRAWS,))
-        low, middle, high = np.interp((0.1, 0.5, 0.9), places, np.sort(array))  # np.quantile imports much
-        percentiles[name] = {"p10": float(low), "p50": float(middle), "p90": float(high)}
+        low, middle, high = map(float, quantiles(array))
+        percentiles[name] = {"p10": low, "p50": middle, "p90": high}
         if name in result.totals:
             drivers[name] = influence(array, z, spread)
     return percentiles, drivers
+
+
+def quantiles(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """10th, 50th and 90th percentile along the last axis (np.quantile imports much)."""
+    ordered, last = np.sort(values, axis=-1), values.shape[-1] - 1
+    below, share = np.divmod(np.array([0.1, 0.5, 0.9]) * last, 1)
+    low = ordered[..., below.astype(int)]
+    found = low + share * (ordered[..., below.astype(int) + 1] - low)
+    return found[..., 0], found[..., 1], found[..., 2]
 
 
 def figures(result: Outcome) -> dict[str, Number]:

@@ -56,6 +56,10 @@ class ScenarioError(ValueError):
             self.problems.append(Problem(problems[0].file, None, None, "", "more problems follow; mend these first"))
         super().__init__("\n".join(map(str, self.problems)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that one can come back from another process."""
+        return type(self), (self.problems,)
+
 
 def clash(path: str, message: str) -> ScenarioError:
     """The error for parts that each are fine and do not fit together."""

@@ -28,7 +28,7 @@ FLOORS = [
     {"compression.account"},
     {"validation"},
     {"advice"},
-    {"api", "sweeping", "roofline"},
+    {"api", "sweeping", "tornado", "roofline"},
     {"plan"},
     {"report"},
     {"cli"},

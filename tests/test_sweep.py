@@ -1,7 +1,9 @@
 """Sweeps: an array of scenarios gives what the scenarios give one by one."""
 
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 import costmodel
 from costmodel.api import estimate
 from costmodel.source import ScenarioError
-from costmodel.sweeping import MOST_POINTS, SweepError, typed_axes
+from costmodel.sweeping import MOST_POINTS, SweepError
 
 BASE = {
     "model": "llama-3.1-8b",
@@ -45,8 +47,13 @@ def answer(base, changes):
 
 def check(base, over):
     """Each point of a sweep against the scenario of its own; returns the column `feasible`."""
-    found = costmodel.sweep(base, over)
     paths = [path for key in over for path in ((key,) if isinstance(key, str) else key)]
+    try:
+        found = costmodel.sweep(base, over, strict=False)
+    except SweepError:
+        points = product(*over.values())
+        assert not any(answer(base, list(zip(paths, point, strict=True))) for point in points)
+        return None
     for i, feasible in enumerate(found["feasible"]):
         changes = [(path, found[path][i]) for path in paths]
         changes = [(p, v.item() if isinstance(v, np.generic) else v) for p, v in changes]
@@ -122,26 +129,126 @@ def test_names_are_walked():
     assert found["totals.time_s"][0] > found["totals.time_s"][2] > found["totals.time_s"][3]
 
 
-def test_columns_when_nothing_is_possible():
-    found = costmodel.sweep(BASE, {"parallelism.tp": [3, 5]})
-    assert list(found["feasible"]) == [False, False]
-    assert np.isnan(found["totals.time_s"]).all()
-    found = costmodel.sweep(BASE, {"hardware": ["a100-sxm-80gb"], "precision": ["fp8"]})
-    assert list(found["feasible"]) == [False]
-    assert np.isnan(found["totals.time_s"]).all()
+@pytest.mark.parametrize(
+    ("over", "says"),
+    [
+        ({"parallelism.tp": [3, 5]}, "axis parallelism.tp: 3: tp = 3 must divide devices = 64"),
+        (
+            {"parallelism.tp": [1, 3], "devices": [24, 64]},
+            "axis parallelism.tp: 3: 3 does not divide the model's 32 heads",
+        ),
+        ({"hardware": ["h100-sxm", "a100-sxm-80gb"], "precision": ["bf16", "nvfp4"]}, "axis precision: nvfp4: "),
+        ({"compression": ["none", "int4"]}, "axis compression: int4: compression does not apply to workload train"),
+        ({"hardware": ["h100-sxm", "h100-sxn"]}, "axis hardware: h100-sxn: "),
+        ({"precision.gradients": ["bf16"], "hardware": ["nonsense"]}, "axis hardware: nonsense: "),
+    ],
+)
+def test_a_value_that_is_wrong_everywhere_is_an_error(over, says):
+    with pytest.raises(SweepError) as caught:
+        costmodel.sweep(BASE, over)
+    assert str(caught.value).startswith(says)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_chunks_do_not_change_the_answer(monkeypatch, workers):
+@pytest.mark.parametrize(
+    ("over", "reasons"),
+    [
+        ({"parallelism.tp": [1, 16], "devices": [8, 16]}, ["", "", "layout: tp · pp · dp must equal devices", ""]),
+        ({"parallelism.vp": [1, 2], "parallelism.pp": [1, 2]}, ["", "", "layout: vp above 1 needs pp above 1", ""]),
+        # 16 B of state for each of 8.03e9 parameters, 15.7 GB of activations and workspace: 65 GB more than 80 GB
+        ({"devices": [1, 8]}, ["memory: 66 GB too little per device", ""]),
+        (
+            {"hardware": ["h100-sxm", "a100-sxm-80gb"], "precision": ["bf16", "fp8"]},
+            ["", "", "", "precision.compute: hardware a100-sxm-80gb has no peak for fp8; write one of "],
+        ),
+        (
+            {"workload": ["train", "serve"], "compression": ["none", "int4"]},
+            ["", "compression: compression does not apply to workload train; ", "", ""],
+        ),
+    ],
+)
+def test_a_point_that_is_not_feasible_says_why(over, reasons):
+    found = costmodel.sweep(BASE, over)
+    assert list(found["feasible"]) == [reason == "" for reason in reasons]
+    for said, reason in zip(found["reason"], reasons, strict=True):
+        assert said.startswith(reason)
+        assert bool(said) == bool(reason)
+
+
+def test_what_is_wrong_without_the_axes_is_not_blamed_on_them():
+    with pytest.raises(SweepError, match=r"^'h100' fits several products"):
+        costmodel.sweep(BASE | {"hardware": "h100"}, {"workload.tokens": [1e11]})
+
+
+@pytest.mark.parametrize(
+    ("base", "over"),
+    [
+        (BASE, {"devices": [1, 32, 64], "hardware": ["h100-sxm", "a100-sxm-80gb"]}),
+        (SERVE, {"costs.price": ["2 USD/h", "3 USD/h"], "devices": [1, 8]}),
+        (OWN, {"model.layers": [16, 32]}),
+    ],
+)
+def test_ranges_are_those_of_each_estimate(monkeypatch, base, over):
+    monkeypatch.setattr("costmodel.sweeping.grid.CHUNK", 512)  # two points at a time
+    found = costmodel.sweep(base, over, ranges=True)
+    for i, feasible in enumerate(found["feasible"]):
+        changes = [(path, v.item() if isinstance(v := found[path][i], np.generic) else v) for path in over]
+        alone = estimate(costmodel.load(base | {"ranges": True}, changes))
+        assert feasible == alone.fits
+        for name in alone.totals:
+            columns = {p: found[f"totals.{name}.{p}"][i] for p in ("p10", "p90")}
+            if feasible:
+                assert columns == pytest.approx({p: alone.ranges[name][p] for p in columns}, rel=1e-9), name
+            else:
+                assert all(map(math.isnan, columns.values()))
+
+
+def test_chunks_do_not_change_the_answer(monkeypatch):
     whole = costmodel.sweep(BASE, OVER)
-    monkeypatch.setattr("costmodel.sweeping.CHUNK", 3)
-    if workers:
-        with ThreadPoolExecutor(workers) as pool:
-            cut = costmodel.sweep(BASE, OVER, executor=pool)
-    else:
-        cut = costmodel.sweep(BASE, OVER)
-    for name, column in whole.items():
-        assert column == pytest.approx(cut[name], nan_ok=True), name
+    monkeypatch.setattr("costmodel.sweeping.grid.CHUNK", 3)
+    same(whole, costmodel.sweep(BASE, OVER))
+
+
+MIXED = {"workload.tokens": [1e11, 1e12], "hardware": ["h100-sxm", "a100-sxm-80gb"], "devices": [1, 8, 64]}
+
+
+def same(one, other):
+    assert list(one) == list(other)
+    for name, column in one.items():
+        np.testing.assert_array_equal(column, other[name], err_msg=name)
+
+
+@pytest.mark.parametrize("executor", ["processes", ThreadPoolExecutor(2)])
+def test_workers_do_not_change_the_answer(monkeypatch, executor):
+    monkeypatch.setattr("costmodel.sweeping.grid.CHUNK", 2)
+    same(costmodel.sweep(BASE, MIXED), costmodel.sweep(BASE, MIXED, executor=executor))
+
+
+def test_workers_hand_errors_back():
+    with pytest.raises(SweepError, match="axis hardware: nonsense: unknown hardware"):
+        costmodel.sweep(BASE, {"hardware": ["h100-sxm", "nonsense"]}, executor="processes")
+
+
+def test_a_dask_cluster_does_not_change_the_answer(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    monkeypatch.setattr("costmodel.sweeping.grid.CHUNK", 2)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        same(costmodel.sweep(BASE, MIXED), costmodel.sweep(BASE, MIXED, executor=f"dask:{cluster.scheduler_address}"))
+
+
+@pytest.mark.parametrize(
+    ("executor", "says"),
+    [
+        ("threads", "executor 'threads' is none; write processes or dask:tcp://HOST:8786"),
+        ("dask:tcp://127.0.0.1:1", "no dask scheduler answers at 'tcp://127.0.0.1:1'"),
+        ("dask:", "no dask scheduler answers at ''"),
+    ],
+)
+def test_workers_that_are_not_there(monkeypatch, executor, says):
+    if executor.startswith("dask"):
+        pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    monkeypatch.setattr("costmodel.sweeping.executors.PATIENCE", 0.5)
+    with pytest.raises(SweepError, match=re.escape(says)):
+        costmodel.sweep(BASE, OVER, executor=executor)
 
 
 @pytest.mark.parametrize(
@@ -185,11 +292,3 @@ def test_bad_axes(over, says):
         costmodel.sweep(BASE, over)
     assert says in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
-
-
-def test_axes_as_typed():
-    assert typed_axes(["devices=8, 2 k", "model=a,b"]) == {"devices": [8.0, 2000.0], "model": ["a", "b"]}
-    assert typed_axes(["parallelism.sequence_parallel=true,False"]) == {"parallelism.sequence_parallel": [True, False]}
-    for wrong in (["devices"], ["=8"], ["devices="], ["devices=8", "devices=16"]):
-        with pytest.raises(SweepError):
-            typed_axes(wrong)

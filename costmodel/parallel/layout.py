@@ -20,48 +20,61 @@ POWERS = tuple(float(2**n) for n in range(15))
 Fits = Callable[[Job], Any]
 
 
-def _rules(job: Job, said: Job) -> Iterator[tuple[Any, str]]:
-    """What a layout must fulfil: whether it does, and what is wrong where it does not ("path: words")."""
+def rules(job: Job, said: Job) -> Iterator[tuple[Any, str, str]]:
+    """What a layout must fulfil: whether it does, the rule, and what is wrong where it does not ("path: words")."""
     layout, model, batch = job.parallelism, job.model, job.workload.global_batch
     whole = _all_of(layout.tp % 1 == 0, layout.pp % 1 == 0, layout.dp % 1 == 0)
     exact = _both(whole, layout.tp * layout.pp * layout.dp == job.devices)
-    yield exact, "devices: {devices:g} cannot be shared out over whole tp · pp · dp; change devices, tp, pp or dp"
+    yield (
+        exact,
+        "tp · pp · dp must equal devices",
+        "devices: {devices:g} cannot be shared out over whole tp · pp · dp; change devices, tp, pp or dp",
+    )
     yield (
         model.heads % layout.tp == 0,
+        "tp must divide the model's heads",
         "parallelism.tp: {tp:g} does not divide the model's {heads:g} heads; write a divisor",
     )
     yield (
         model.heads % model.kv_heads == 0,
+        "kv_heads must divide heads",
         "model.kv_heads: {kv_heads:g} does not divide heads = {heads:g}; write a divisor",
     )
     yield (
         layout.pp * layout.vp <= model.layers + 2,  # embedding and head may each be a stage of their own
+        "pp · vp must be at most the model's layers + 2",
         "parallelism.pp: pp · vp = {pp:g} · {vp:g} is more than the model's {layers:g} layers, embedding and head; "
         "write less",
     )
     yield (
         _either(layout.vp == 1, layout.pp > 1),
+        "vp above 1 needs pp above 1",
         "parallelism.vp: {vp:g} needs more than one stage, but pp = 1; write vp: 1 or a larger pp",
     )
     if batch is not None:
         yield (
             layout.dp * layout.micro_batch <= batch,
+            "dp · micro_batch must be at most global_batch",
             "workload.global_batch: {global_batch:g} is less than dp · micro_batch = {dp:g} · {micro_batch:g}; "
             "write a larger global_batch, or fewer devices",
         )
     if said.workload.global_batch is not None:
         step = _stated(said.parallelism.dp) * _stated(said.parallelism.micro_batch)
-        yield batch % step == 0, "workload.global_batch: {global_batch:g} is no multiple of dp · micro_batch"
+        yield (
+            batch % step == 0,
+            "global_batch must be a multiple of dp · micro_batch",
+            "workload.global_batch: {global_batch:g} is no multiple of dp · micro_batch",
+        )
 
 
 def possible(job: Job, said: Job) -> Any:
     """Whether the layout of `job` can exist (a bool, or an array of bools); `said` is the job as it was stated."""
-    return _all_of(*(holds for holds, _ in _rules(job, said)))
+    return _all_of(*(holds for holds, _, _ in rules(job, said)))
 
 
 def obstacle(job: Job, said: Job) -> tuple[str, str] | None:
     """Why the layout of a job in plain numbers cannot exist, as path and words; None if it can."""
-    for holds, words in _rules(job, said):
+    for holds, _, words in rules(job, said):
         if not holds:
             parts = (job.model, job.workload, job.parallelism)
             values = {name: getattr(part, name) for part in parts for name in part.__slots__}

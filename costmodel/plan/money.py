@@ -52,7 +52,7 @@ class Sizes:
         """Cost [USD] and time [s] of training the sizes at `places`, each on its own tokens; NaN for all others."""
         rows = [(*self.row(i), float(d)) for i, d in zip(places, tokens, strict=True)]
         over: Axes = {(*PATHS, "workload.tokens"): rows}
-        found = sweep(self.training, over)
+        found = sweep(self.training, over, strict=False)
         cost, time = np.full((2, len(self.shapes)), np.nan)
         cost[places], time[places] = found["totals.cost_usd"], found["totals.time_s"]
         return cost, time
@@ -61,8 +61,8 @@ class Sizes:
         """Cost [USD] of training each size on each of TOKENS: shape (sizes, tokens)."""
         rows = [self.row(i) for i in range(len(self.shapes))]
         over: Axes = {PATHS: rows, "workload.tokens": np.rint(TOKENS).tolist()}
-        found = sweep(self.training, over)
-        return found["totals.cost_usd"].reshape(len(rows), len(TOKENS))
+        found = sweep(self.training, over, strict=False)
+        return np.asarray(found["totals.cost_usd"]).reshape(len(rows), len(TOKENS))
 
     def row(self, place: int) -> tuple[Any, ...]:
         """The numbers of a shape that differ between sizes."""
@@ -123,7 +123,7 @@ def _serving(training: Scenario, changes: Sequence[Override]) -> Scenario:
 def _per_token(serving: Scenario, made: Sizes) -> np.ndarray:
     """Cost of a token served [USD] by each size."""
     over: Axes = {PATHS: [made.row(i) for i in range(len(made.shapes))]}
-    found = sweep(serving, over)
+    found = sweep(serving, over, strict=False)
     work = serving.workload
     assert isinstance(work, Serving)
     requests = found["performance.requests"]

@@ -51,7 +51,7 @@ def show(value: float, unit: str, digits: int = 3) -> str:
 def interval(low: float, high: float, unit: str) -> str:
     """A range in the unit of its low end, "17–27 days" or "630–1,100 hours", or each end in its own."""
     size, name = _scale(abs(low or high), SCALES.get(unit, ((1.0, unit),)))
-    if abs(high) < 1e4 * size:
+    if abs(high) < 1e4 * size or len(SCALES.get(unit, (1,))) == 1:
         return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
     return f"{show(low, unit, 2)} – {show(high, unit, 2)}"
 
