@@ -27,22 +27,21 @@ SEARCHED = {
     "prices": ("item", "kind", "pricing"),
     "grids": ("code", "name", "aliases"),
 }
-# Columns of a list: heading, key of an entry, and the unit in which it is shown; how many of them are text to the left.
+# Columns of a list: heading, key of an entry, and the unit in which it is shown; which of them stand to the left.
 COLUMNS = {
     "models": (
         ("model", "id", ""),
-        ("kind", "kind", ""),
         ("parameters", "params_published", "1"),
         ("layers", "layers", "1"),
         ("usable", "usable", ""),
+        ("kind", "kind", ""),
     ),
     "hardware": (
         ("device", "id", ""),
-        ("year", "year", ""),
-        ("memory", "memory", "GB"),
-        ("bandwidth", "memory_bandwidth", "GB/s"),
-        ("16-bit peak", "peak16", "TFLOP/s"),
-        ("power", "tdp", "W"),
+        ("memory [GB]", "memory", "GB"),
+        ("bandwidth [GB/s]", "memory_bandwidth", "GB/s"),
+        ("16-bit [TFLOP/s]", "peak16", "TFLOP/s"),
+        ("power [W]", "tdp", "W"),
     ),
     "prices": (
         ("item", "item", ""),
@@ -54,15 +53,15 @@ COLUMNS = {
     ),
     "grids": (
         ("grid", "code", ""),
-        ("place", "name", ""),
-        ("carbon", "value", "g/kWh"),
+        ("CO2e [g/kWh]", "value", "g/kWh"),
         ("least", "low", "g/kWh"),
         ("most", "high", "g/kWh"),
         ("year", "year", ""),
+        ("place", "name", ""),
     ),
     "profiles": (("profile", "name", ""), ("meaning", "meaning", "")),
 }
-LEFT = {"models": 2, "prices": 2, "grids": 2, "profiles": 2}
+LEFT = {"models": (0, 4), "hardware": (0,), "prices": (0, 1), "grids": (0, 5), "profiles": (0, 1)}
 UNITS = {  # of the figures of an entry
     **dict.fromkeys(("memory", "l2"), "B"),
     **dict.fromkeys(("memory_bandwidth", "link_bandwidth", "pcie_bandwidth"), "B/s"),
@@ -148,9 +147,9 @@ def as_text(table: str, shown: Mapping[str, Any] | Sequence[Mapping[str, Any]]) 
     from costmodel.report import machine
 
     if not isinstance(shown, Mapping):
-        heads = [f"{heading} [{unit}]" if unit in SIZES else heading for heading, _, unit in COLUMNS[table]]
+        heads = [heading for heading, _, _ in COLUMNS[table]]
         return aligned(
-            [heads, *([_cell(*column[1:], each) for column in COLUMNS[table]] for each in shown)], LEFT.get(table, 1)
+            [heads, *([_cell(*column[1:], each) for column in COLUMNS[table]] for each in shown)], LEFT[table]
         )
     if table == "profiles":
         return machine.everything(shown)

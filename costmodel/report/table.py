@@ -28,12 +28,12 @@ def columns(found: Mapping[str, Any]) -> str:
     return as_csv([tuple(found), *zip(*(list(column) for column in found.values()), strict=True)])
 
 
-def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Text columns: the first `left` of them to the left, the others to the right."""
+def aligned(lines: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Text columns: those with a number in `left` to the left, the others to the right."""
     widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
     return "\n".join(
         "  ".join(
-            f"{cell:<{w}}" if i < left else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            f"{cell:<{w}}" if i in left else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in lines
     )
