@@ -142,7 +142,9 @@ def shell(line, **environment):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("line", ["COSTMODEL --help >/dev/full", "COSTMODEL formulas >/dev/full"])
+@pytest.mark.parametrize(
+    "line", ["COSTMODEL --help >/dev/full", "COSTMODEL formulas >/dev/full", "COSTMODEL >/dev/full"]
+)
 def test_no_room_for_the_answer(line):
     assert shell(line) == (2, "", "costmodel: the answer cannot be written (no space left on device)\n")
 

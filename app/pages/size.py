@@ -147,7 +147,8 @@ def show_movement(tree: dict[str, Any], question: Question) -> None:
 
 def command(tree: dict[str, Any], question: Question) -> str:
     """The same question as a command."""
-    more = [f"--{question['given']}", question["said"], "--serve-tokens", question["served"]]
+    said = question["said"] + " USD" * (question["given"] == BUDGET)
+    more = [f"--{question['given']}", said, "--serve-tokens", question["served"]]
     more += ["--law", question["law"]] if question["law"] else []
     more += ["--unique-tokens", question["unique"]] if question["unique"] else []
     more += [word for path, value in question["serve"].items() for word in ("--serve-set", f"{path}={value}")]

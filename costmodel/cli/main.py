@@ -85,17 +85,14 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command; exit codes: 0 answered, 2 bad input, 3 not feasible, 130 interrupted, 141 cut off, 1 a bug."""
     try:
-        return cli.main(arguments, standalone_mode=False) or 0
+        return _answered(arguments)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return 0
     except click.ClickException as error:
         message, context = error.format_message().replace("\n", " "), getattr(error, "ctx", None)
-        return _refused(
-            message if context is None or ";" in message else f"{message} See {context.command_path} --help."
-        )
+        if context is not None and ";" not in message:  # one of click's own, which do not say what to write instead
+            message += f"{'' if message.endswith(('.', '?')) else '.'} See {context.command_path} --help."
+        return _refused(message)
     except SystemExit as error:  # how click ends where the reader of a pipe has gone, and after shell completion
         return BROKEN_PIPE if error.code else 0
     except ValueError as error:
@@ -103,12 +100,23 @@ def run(arguments: list[str]) -> int:
             return _refused(str(error))
         return _bug(error, arguments)
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in (*NO_ROOM, errno.EPIPE):
             return _bug(error, arguments)
         _drop(sys.stdout)
+        if error.errno == errno.EPIPE:
+            return BROKEN_PIPE
         return _refused(f"the answer cannot be written ({(error.strerror or 'unknown reason').lower()})")
     except Exception as error:
         return _bug(error, arguments)
+
+
+def _answered(arguments: list[str]) -> int:
+    """The exit code of a command; help where nothing is said."""
+    try:
+        return cli.main(arguments, standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
 
 
 def _lookalike(error: UnicodeError) -> tuple[str, int]:
