@@ -15,7 +15,7 @@ from costmodel.report.catalog import TABLES, listing
     [
         ("hardware", r"device +memory \[GB\] +bandwidth \[GB/s\] +16-bit \[TFLOP/s\] +power \[W\]"),
         ("hardware", r"h100-sxm +80 +3,350 +989 +700"),
-        ("hardware cpu-epyc", r"cpu-epyc-2core +– +25.3"),
+        ("hardware cpu-epyc", r"cpu-epyc-2core +25.3"),
         ("models", r"llama-3.1-8b +8.03 B +32 +yes +language-dense"),
         ("grids", r"DEU +381 +330 +381 +2023 +Germany"),
         ("prices", r"h100-sxm +on-demand +2.99 USD/h +2–10 USD/h"),
