@@ -279,6 +279,8 @@ def test_help_has_an_example(name):
         "catalog models",
         "formulas ring_time",
         "formulas ring",
+        "formulas ring_time -o json",
+        "formulas -o json",
         "formulas",
         "documents",
         "schema",

@@ -1,7 +1,10 @@
 """The working of a figure ends in catalog figures, user's values, definitions and formulas' own constants."""
 
+import json
+
 import pytest
 
+from costmodel.cli.main import run
 from costmodel.job import STATUSES, Assumption
 from costmodel.loading import load
 from costmodel.report.explain import UnknownOutput, lines, working
@@ -49,3 +52,16 @@ def test_the_tree_can_be_checked_by_hand():
 def test_unknown_figure():
     with pytest.raises(UnknownOutput, match=r"totals\.cost_usd"):
         working(resolve(load(SCENARIOS[0])), "totals.nonsense")
+
+
+def test_json_is_the_same_tree(capsys):
+    """Prices in SI: 2.99 USD/h is 830.6e-6 USD/s; rent is device time times price."""
+    assert run(["explain", "totals.cost_usd", "examples/llama-3.1-8b.yaml", "--depth", "2", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["schema"], found["name"], found["unit"]) == ("costmodel/explain/1", "totals.cost_usd", "USD")
+    parts = {part["name"]: part for part in found["inputs"]}
+    assert sum(part["value"] for part in parts.values()) == pytest.approx(found["value"])
+    rent = {part["name"]: part for part in parts["rent"]["inputs"]}
+    assert rent["price"]["value"] == pytest.approx(2.99 / 3600)
+    assert (rent["price"]["unit"], rent["price"]["status"]) == ("USD/s", "catalog")
+    assert parts["rent"]["value"] == pytest.approx(rent["device_time"]["value"] * rent["price"]["value"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from costmodel import trace
 from costmodel.engine import outcome, settle
@@ -64,25 +65,34 @@ def _lines(node: Node, name: str, depth: int, indent: str) -> Iterator[str]:
             yield from _lines(child, child_name, depth - 1, indent + "  ")
 
 
+def tree(node: Node | float, name: str, depth: int) -> dict[str, Any]:
+    """The tree under `node` as JSON-ready data in SI, `depth` levels deep (schema costmodel/explain/1 at its root)."""
+    found: dict[str, Any] = {"name": name, "value": float(node), "unit": _unit(node)}
+    if not isinstance(node, Node):
+        return found
+    if isinstance(node.leaf, Assumption):
+        found |= {"status": node.leaf.status, "source": node.leaf.source, "note": node.leaf.note}
+    elif node.leaf is not None:
+        found |= {"status": "by definition", "source": str(node.leaf)}
+    if node.formula is not None:
+        found |= {"formula": node.formula.name, "source": node.formula.source}
+    if node.inputs and depth:
+        found["inputs"] = [tree(child, each, depth - 1) for each, child in node.inputs.items()]
+    return found
+
+
 def value(node: Node | float) -> str:
     """A traced value with its unit."""
-    unit = ""
-    if isinstance(node, Node):
-        if node.formula is not None:
-            unit = node.formula.unit
-        elif isinstance(node.leaf, Assumption):
-            unit = node.leaf.unit
-        elif node.inputs:
-            return value(_like(node))
-    return show(float(node), unit or "1", 4)
+    return show(float(node), _unit(node) or "1", 4)
 
 
-def _like(node: Node) -> Node | float:
-    """A sum shown in the unit of its first part."""
-    first: Node | float = node
-    while isinstance(first, Node) and first.formula is None and first.inputs:
-        first = next(iter(first.inputs.values()))
-    return Node(node, node.name, getattr(first, "formula", None), leaf=getattr(first, "leaf", None))
+def _unit(node: Node | float) -> str:
+    """The unit of a formula or an assumption; of a sum that of its first part; empty where there is none."""
+    while isinstance(node, Node) and node.formula is None and node.leaf is None and node.inputs:
+        node = next(iter(node.inputs.values()))
+    if isinstance(node, Node) and node.formula is not None:
+        return node.formula.unit
+    return node.leaf.unit if isinstance(node, Node) and isinstance(node.leaf, Assumption) else ""
 
 
 def _origin(node: Node | float) -> str:
