@@ -18,7 +18,7 @@ COMMANDS = {
     "explain": "The working of one figure, down to catalog figures with sources.",
     "compare": "Several scenarios side by side.",
     "sweep": "A table over one or more axes of a scenario.",
-    "plan": "Model size and tokens of the least cost of training plus serving.",
+    "plan": "What to choose: model size, devices, batch, rent or purchase, and more.",
     "roofline": "A scenario's operators under the roofline of its device.",
     "report": "An estimate to hand on: a page that opens offline, or a paragraph of methods.",
     "validate": "Published runs against predictions.",
