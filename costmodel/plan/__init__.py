@@ -14,7 +14,7 @@ _HOME = {
     "size": "sizing",
     "sleep": "sleeping",
 }
-__all__ = [*_HOME]  # noqa: PLE0604
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:

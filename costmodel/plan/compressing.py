@@ -56,7 +56,14 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
             "quality": best.value if (best := quality[cheapest]) else None,
             "measure": best and best.unit,
         },
-        tuple(dict.fromkeys(f"{step.label}: {w}." for a in answers for step in a.compression for w in step.warnings)),
+        tuple(
+            dict.fromkeys(
+                f"{step.label}: {w}."
+                for a in answers
+                for step in a.compression
+                for w in (*step.warnings, *step.no_evidence)
+            )
+        ),
     )
 
 

@@ -141,7 +141,12 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
             "best_time": time_at_steps(totals["time_s"], least.value) if least else None,
             "unknown": tuple(name for name, e in zip(method, found, strict=True) if e is None),
         },
-        tuple(f"{name}: {note}." for name, e in zip(method, found, strict=True) if e and e.value != 1 for note in e.warnings),
+        tuple(
+            f"{name}: {note}."
+            for name, e in zip(method, found, strict=True)
+            if e and e.value != 1
+            for note in e.warnings
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from costmodel import ops
 from costmodel.formula import formula
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column, option, training
-from costmodel.plan.money import PlanError
+from costmodel.plan.money import Axes, PlanError
 from costmodel.source import cut
 from costmodel.sweeping import sweep
 from costmodel.units import Count, Fraction, PerSecond, Seconds, Usd
@@ -51,8 +51,9 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
         raise PlanError("a mixed fleet needs devices of the catalog; write hardware: h100-sxm")
     groups = {base.hardware: float(base.devices)} | _groups(add, base.hardware)
     total = sum(groups.values())
-    rows = [(name, total) for name in groups] + [(base.hardware, float(base.devices))]
-    found = sweep(base, {("hardware", "devices"): rows})
+    rows: list[tuple[str, float]] = [(name, total) for name in groups] + [(base.hardware, float(base.devices))]
+    over: Axes = {("hardware", "devices"): rows}
+    found = sweep(base, over)
     for name, fits in zip(groups, found["feasible"], strict=False):
         if not fits:
             raise PlanError(f"the job has no layout on {total:,.0f} × {name}; leave {name} out, or change the numbers")
@@ -60,7 +61,9 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
     mixed = " + ".join(f"{n:,.0f} × {name}" for name, n in groups.items())
     speeds = {name: group_speed(n, t) for (name, n), t in zip(groups.items(), times, strict=False)}
     slowest, balanced = max(times[:-1]), time_by_speed(total, ops.total(speeds))
-    table = [(f"{n:,.0f} × {name}", t, c, None) for (name, n), t, c in zip(rows, times, costs, strict=True) if isfinite(t)]
+    table = [
+        (f"{n:,.0f} × {name}", t, c, None) for (name, n), t, c in zip(rows, times, costs, strict=True) if isfinite(t)
+    ]
     for how, time in (("equal shares", slowest), ("shares by speed", balanced)):
         parts = {
             name: share_of_cost(c, n, total, time, t)
@@ -78,7 +81,7 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
         },
         {
             "mixed": mixed,
-            "alone": rows[-1][0],
+            "alone": f"{base.devices:,} × {base.hardware}",
             "alone_time": times[-1] if isfinite(times[-1]) else None,
             "equal_time": slowest,
             "split_time": balanced,

@@ -52,7 +52,7 @@ def purchase_cost(devices: Count, price: Usd, server_overhead: Count) -> Usd:
 
 @formula(r"t_{pay}", source="definition")
 def payback_time(purchase: Usd, duration: Seconds, rent: Usd, running: Usd) -> Seconds:
-    """Time of full use after which saved rent has paid a purchase, if nothing is sold: a job's rent and running cost."""
+    """Time of full use after which the saved rent has paid a purchase: from a job's rent and running cost."""
     return purchase * duration / (rent - running)
 
 
@@ -63,7 +63,7 @@ def buy(scenario: Any, period: str = "3 years", overrides: Sequence[Override] = 
     """
     base = load(scenario, overrides)
     length = option(period, "--period", "'3 years'", "s")
-    said = base.costs.pricing if base.costs.pricing not in (None, "own") else "on-demand"
+    said: str = base.costs.pricing if base.costs.pricing not in (None, "own") else "on-demand"
     offers = {said: _alone(base, [("costs.pricing", None if base.costs.price is not None else said)])}
     if base.costs.price is None:
         for pricing in RESERVED:
@@ -101,8 +101,8 @@ def buy(scenario: Any, period: str = "3 years", overrides: Sequence[Override] = 
         },
         (
             f"Bought: written off over {costs.hardware_life / YEAR:.3g} years, straight line (what is left is worth "
-            "its book value), with electricity and hosting; devices that wait stay on. Rent is paid for the hours used, "
-            "reserved ones for all hours. Neither staff nor storage is in it.",
+            "its book value), with electricity and hosting; devices that wait stay on. Rent is paid for the hours "
+            "used, of reserved devices for all hours. Neither staff nor storage is in it.",
         ),
     )
 

@@ -82,4 +82,3 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
             "paid by time.",
         ),
     )
-

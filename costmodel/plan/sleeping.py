@@ -84,7 +84,9 @@ def sleep(scenario: Any, overrides: Sequence[Override] = ()) -> Answer:
     """
     base = load(scenario, [*overrides, ("ranges", False)])
     if not isinstance(base.workload, Serving):
-        raise PlanError(f"sleeping is a question about a service, not about {base.workload.kind}; write workload: serve")
+        raise PlanError(
+            f"sleeping is a question about a service, not about {base.workload.kind}; write workload: serve"
+        )
     if base.traffic.request_rate is None:
         raise PlanError("sleeping needs a request rate; write traffic: {request_rate: 0.01 requests/s}")
     answer = estimate(base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -10,6 +11,7 @@ from costmodel.catalog.table import find, key
 from costmodel.documents import DOCUMENTS, LEVERS, Lever
 from costmodel.plan.answer import Answer, Column
 from costmodel.plan.formulas import saved_share
+from costmodel.report.quantities import show
 from costmodel.report.text import LABELS, UNITS
 from costmodel.report.whatif import render
 from costmodel.sweeping import sweep, typed_axes
@@ -24,11 +26,12 @@ def answer(lever: Lever) -> Answer:
     """The answer to a lever's question."""
     if lever.command == "sweep":
         return _sweep(lever)
-    return getattr(plan, lever.command.removeprefix("plan "))({}, overrides=lever.overrides, **lever.options)
+    ask: Callable[..., Answer] = getattr(plan, lever.command.removeprefix("plan "))
+    return ask({}, overrides=lever.overrides, **lever.options)
 
 
 def text(lever: Lever) -> str:
-    """The answer, the command that gives it, and where the documents name the lever."""
+    """The answer, what it leaves out, the command that gives it, and where the documents name the lever."""
     parts = [render(answer(lever)), lever.note, f"$ {lever.line}", f"{lever.name.capitalize()}: {places(lever)}."]
     return "\n\n".join(part for part in parts if part)
 
@@ -41,10 +44,12 @@ def places(lever: Lever) -> str:
 def _sweep(lever: Lever) -> Answer:
     axes = typed_axes([str(lever.options["over"])])
     found = sweep({}, axes, overrides=lever.overrides)
-    (path, values), = axes.items()
-    columns = {path: Column("1", tuple(values))}
+    ((path, values),) = axes.items()
+    columns = {path: Column("", tuple(map(_said, values)))}
     for name, label in LABELS.items():
-        columns[label] = Column(UNITS[name], tuple(v if isfinite(v) else None for v in found[f"totals.{name}"].tolist()))
+        columns[label] = Column(
+            UNITS[name], tuple(v if isfinite(v) else None for v in found[f"totals.{name}"].tolist())
+        )
     return Answer("sweep", columns, _ends(lever, path, columns))
 
 
@@ -59,13 +64,13 @@ def _ends(lever: Lever, path: str, columns: dict[str, Column]) -> dict[str, Any]
         "path": path,
         "label": label,
         "unit": unit,
-        "least": _said(at),
+        "least": at,
         "least_value": least,
-        "most": _said(there),
+        "most": there,
         "most_value": most,
         "less": saved_share(least, most),
     }
 
 
 def _said(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+    return show(value, "1") if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else value

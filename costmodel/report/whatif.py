@@ -56,7 +56,9 @@ def _cell(unit: str, value: Any) -> str:
         return "–"
     if not unit or isinstance(value, str):
         return str(value)
-    return f"{value:.3g}" if unit == "nats" else f"{value:.1%}" if unit == "fraction" else show(value, unit)
+    if unit == "nats":
+        return f"{value:.4f}"
+    return f"{value:.1%}".replace(".0%", "%") if unit == "fraction" else show(value, unit) if value else "0"
 
 
 def _sweep(f: Figures) -> str:
@@ -70,7 +72,7 @@ def _sweep(f: Figures) -> str:
 
 
 def _fleet(f: Figures) -> str:
-    alone = f"; {f['alone']} alone takes {show(f['alone_time'], 's')}" if f["alone_time"] else ""
+    alone = f"; {f['alone']} alone take {show(f['alone_time'], 's')}" if f["alone_time"] else ""
     return (
         f"Training on {f['mixed']} takes {show(f['split_time'], 's')} with work split by speed, and "
         f"{show(f['equal_time'], 's')} with equal shares, where {f['lost']:.0%} of that time is lost in waiting for "
@@ -112,8 +114,8 @@ def _batch(f: Figures) -> str:
 def _benchmark(f: Figures) -> str:
     return (
         f"With batches of {f['high']:,.0f} instead of {f['low']:,.0f} {f['benchmark']} needs {f['more']:.3g} times the "
-        f"{f['unit']} to its target, in {f['fewer']:.1%} of the steps; from {f['critical']:,.0f} on larger batches cost "
-        f"more than they save ({f['evidence']})."
+        f"{f['unit']} to its target, in {f['fewer']:.1%} of the steps; at {f['critical']:,.0f} it needs twice the least "
+        f"({f['evidence']})."
     )
 
 
@@ -122,8 +124,8 @@ def _optimiser(f: Figures) -> str:
     if f["best"] is None:
         return f"None of these is known to need fewer steps than tuned AdamW.{unknown}"
     return (
-        f"Fewest steps are published for {f['best']}, {f['ratio']:.0%} of those without it: {show(f['best_time'], 's')} "
-        f"instead of {show(f['time'], 's')}, if that holds here and its steps are as long.{unknown}"
+        f"Fewest steps are published for {f['best']}, {f['ratio']:.0%} of AdamW's: {show(f['best_time'], 's')} instead "
+        f"of {show(f['time'], 's')}, if that holds here and its steps are as long.{unknown}"
     )
 
 
@@ -141,8 +143,8 @@ def _feed(f: Figures) -> str:
 def _sleep(f: Figures) -> str:
     return (
         f"The devices work {f['busy']:.1%} of the time and {f['waiting']:.0%} of their energy goes into waiting: "
-        f"unloading the model meanwhile saves {f['saved_unloaded']:.0%}, switching off {f['saved_off']:.0%}, for a mean "
-        f"wait of {show(f['wait_off'], 's')}."
+        f"unloading the model meanwhile saves {f['saved_unloaded']:.0%}, switching off {f['saved_off']:.0%} "
+        f"(requests then wait {show(f['wait_off'], 's')} more on average)."
     )
 
 
@@ -150,7 +152,7 @@ def _compress(f: Figures) -> str:
     if f["best"] == f["first"]:
         return f"Nothing is cheaper per token than the model {f['first']}."
     was = "does not fit" if f["first_cost"] is None else f"costs {show(f['first_cost'], 'USD')}"
-    kept = "" if f["quality"] is None else f", with an expected {f['quality']:.3f} of the {f['measure']}"
+    kept = "" if f["quality"] is None else f", expected {f['measure']} {f['quality']:.3g}"
     return (
         f"Cheapest per million tokens is to {f['best']}: {show(f['best_cost'], 'USD')}{kept}; the model {f['first']} "
         f"{was}."
