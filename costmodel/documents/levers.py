@@ -272,7 +272,7 @@ LEVERS: tuple[Lever, ...] = (
         ONE_AT_A_TIME,
         {"over": "hardware=jetson-agx-orin-64gb,rtx-4090,h100-sxm"},
         figure="energy_j",
-        note="A thousand requests one after another; with many at once (without engine.max_sequences) large devices win.",
+        note="A thousand requests one after another; many at once (without engine.max_sequences) favour large devices.",
     ),
     Lever(
         "cloud",

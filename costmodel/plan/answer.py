@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from costmodel.api import Estimate, estimate
 from costmodel.plan.money import PlanError
 from costmodel.scenario import Scenario, Training
 from costmodel.source import cut
@@ -34,6 +35,14 @@ def training(scenario: Scenario, question: str) -> Training:
     if isinstance(work, Training) and work.kind == "train":
         return work
     raise PlanError(f"{question} is a question about training, not about {work.kind}; write workload: train")
+
+
+def fitting(scenario: Scenario) -> Estimate:
+    """The estimate of a scenario. Raises PlanError with the nearest change that fits where it does not."""
+    answer = estimate(scenario)
+    if not answer.fits:
+        raise PlanError(f"the job does not fit its devices; {answer.remedy}")
+    return answer
 
 
 def option(text: str | float, name: str, example: str, unit: str = "", low: float = 0.0) -> float:

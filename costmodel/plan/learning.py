@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from costmodel.api import estimate
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column, training
+from costmodel.plan.answer import Answer, Column, fitting, training
 from costmodel.plan.money import PlanError
 from costmodel.quality import steps as published
 from costmodel.quality.evidence import Expected, NoEvidence
@@ -40,7 +39,7 @@ def batch(scenario: Any, overrides: Sequence[Override] = ()) -> Answer:
     """
     base = load(scenario, [*overrides, ("ranges", False)])
     training(base, "batch size")
-    work = estimate(base).outcome.job.workload
+    work = fitting(base).outcome.job.workload
     own = int(work.global_batch)
     sizes = [own // 2**n for n in range(OCTAVES, 0, -1) if own % 2**n == 0] + [own * 2**n for n in range(OCTAVES + 1)]
     found = sweep(base, {"workload.global_batch": sizes})
@@ -120,7 +119,7 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
     training(base, "the optimiser")
     if not method:
         raise PlanError("no optimiser is named; write for example --method muon")
-    totals = estimate(base).totals
+    totals = fitting(base).totals
     found = [_steps(name) for name in method]
     known = [e for e in found if e and e.value < 1]
     least = min(known, key=lambda e: e.value, default=None)

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from costmodel import ops
-from costmodel.api import Estimate, estimate
+from costmodel.api import Estimate
 from costmodel.catalog import CatalogError
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column, option
+from costmodel.plan.answer import Answer, Column, fitting, option
 from costmodel.scenario import Scenario
 from costmodel.sweeping import sweep
 from costmodel.units import YEAR, Count, Fraction, Seconds, Usd
@@ -108,4 +108,4 @@ def buy(scenario: Any, period: str = "3 years", overrides: Sequence[Override] = 
 
 
 def _alone(base: Scenario, changes: Sequence[Override]) -> Estimate:
-    return estimate(load(base, [*DEVICES_ALONE, *changes]))
+    return fitting(load(base, [*DEVICES_ALONE, *changes]))

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel import ops
-from costmodel.api import estimate
 from costmodel.catalog import economics
 from costmodel.costs.energy import facility_energy
 from costmodel.costs.money import energy_cost
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column
+from costmodel.plan.answer import Answer, Column, fitting
 from costmodel.plan.formulas import saved_share
 from costmodel.plan.money import PlanError
 from costmodel.scenario import Serving
@@ -89,9 +88,7 @@ def sleep(scenario: Any, overrides: Sequence[Override] = ()) -> Answer:
         )
     if base.traffic.request_rate is None:
         raise PlanError("sleeping needs a request rate; write traffic: {request_rate: 0.01 requests/s}")
-    answer = estimate(base)
-    if not answer.fits:
-        raise PlanError(f"the service does not fit its devices; {answer.remedy}")
+    answer = fitting(base)
     job, found, parts = answer.outcome.job, answer.outcome.performance, answer.outcome.breakdown["energy_j"]
     hardware, costs = job.hardware, job.costs
     rate = rate_per_replica(base.traffic.request_rate, found["replicas"])
