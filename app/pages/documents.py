@@ -1,0 +1,161 @@
+"""The five documents: their formulas to try, their worked examples checked, their levers answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from costmodel.app import parts
+from costmodel.catalog import CatalogError
+from costmodel.catalog.models import dense_decoders
+from costmodel.documents import DOCUMENTS, ENTRIES, LEVERS, Entry, Example, Lever, examples
+from costmodel.documents.starts import choices, start
+from costmodel.fields import LONGEST_NUMBER
+from costmodel.formula import Formula, load_all
+from costmodel.plan.answer import Answer
+from costmodel.plan.money import PlanError
+from costmodel.readings import latex, words
+from costmodel.report import levers, whatif
+from costmodel.report.catalog import listing
+from costmodel.report.quantities import show
+from costmodel.source import ScenarioError
+from costmodel.sweeping import SweepError
+
+WRONG = (ScenarioError, CatalogError, PlanError, SweepError)
+MARKS = {True: "right", False: "wrong", None: ""}
+SECTIONS = ("Levers", "Formulas", "Worked examples")
+
+
+def chosen(label: str, names: Sequence[str], titles: dict[str, str], key: str) -> str:
+    """One of several things, by its id in the address."""
+    return st.selectbox(label, names, key=key, bind="query-params", format_func=lambda name: titles[name])
+
+
+def show_formula(entry: Entry) -> None:
+    """A formula of a document, what takes its place, and both with numbers that the visitor moves."""
+    (st.success if entry.verdict == "right" else st.warning)(f"**{entry.verdict.capitalize()}.** {entry.remark}")
+    st.caption(f"{entry.id} of “{DOCUMENTS[entry.document]}”")
+    formulas = (*entry.formulas, *entry.corrected)
+    values: dict[tuple[str, str], float] = {}
+    with st.grid(3, min_column_width=200):
+        for formula in formulas:
+            for argument, unit in formula.arguments.items():
+                if (argument, unit) not in values:
+                    values[argument, unit] = moved(entry, formula, argument)
+    left, right = st.columns(2, gap="medium")
+    for column, title, group in ((left, "As written", entry.formulas), (right, "Corrected", entry.corrected)):
+        with column:
+            st.subheader(title)
+            for formula in group:
+                numbers = {name: values[name, unit] for name, unit in formula.arguments.items()}
+                st.latex(latex(formula))
+                st.markdown(f"**{words(formula.name.partition('_')[2])}** = {answered(formula, numbers)}")
+                st.caption(parts.plain(formula.summary))
+            if not group:
+                st.markdown("The same.")
+    if entry.refined_by:
+        st.subheader("What estimates use instead")
+        known = load_all()
+        for name in entry.refined_by:
+            st.latex(latex(known[name]))
+            st.caption(parts.plain(f"{words(name)}: {known[name].summary} `costmodel formulas {name}`"))
+
+
+def moved(entry: Entry, formula: Formula, argument: str) -> float:
+    """The number that the visitor gives an argument."""
+    unit = formula.arguments[argument]
+    return st.select_slider(
+        words(argument).capitalize(),
+        choices(formula, argument),
+        start(formula, argument),
+        format_func=lambda value: show(value, unit),
+        key=f"{entry.id} {argument} {unit}",
+    )
+
+
+def answered(formula: Formula, numbers: dict[str, float]) -> str:
+    """A formula's value, as text that Markdown shows as it is."""
+    try:
+        return parts.plain(show(float(formula(**numbers)), formula.unit))
+    except ArithmeticError:
+        return "nothing: it divides by zero here"
+
+
+def show_example(example: Example) -> None:
+    """A worked example: what the document writes, what comes out."""
+    (st.success if example.right else st.error)(parts.plain(example.verdict))
+    st.markdown(parts.plain(f"{example.id}, section {example.place}: {example.setting}"))
+    rows = [
+        {
+            "figure": s.what,
+            "the document": "" if s.stated is None else f"{s.stated:.6g} {s.unit}".strip(),
+            "computed": f"{s.computed:.6g} {s.unit}".strip(),
+            "verdict": MARKS[s.right],
+        }
+        for s in example.statements
+    ]
+    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} figures of {example.id}, checked.")
+
+
+def scenario(lever: Lever) -> Lever:
+    """The lever's question for the visitor's own scenario.
+
+    Models and devices are those of the catalog: a path that is typed here would be one of the server's files.
+    """
+    catalogs = {"model": sorted(model.id for model in dense_decoders()), "hardware": listing("hardware")}
+    said = dict(lever.scenario)
+    with st.grid(4, min_column_width=160):
+        for path, value in lever.scenario.items():
+            label, key = path.replace(".", ": ").replace("_", " ").capitalize(), f"{lever.id} {path}"
+            if value in (names := catalogs.get(path, [])):
+                said[path] = st.selectbox(label, names, names.index(value), key=key)
+            elif path not in (*catalogs, "workload"):
+                said[path] = st.text_input(label, value, 10 * LONGEST_NUMBER, key=key).strip() or value
+    return replace(lever, scenario=said)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def answer(name: str, said: str, measured: tuple[int, ...]) -> Answer:
+    """The library's answer."""
+    return levers.answer(replace(levers.named(name), scenario=json.loads(said)))
+
+
+def show_lever(asked: Lever) -> None:
+    """What a lever saves, in numbers, and how to ask again."""
+    try:
+        found = answer(asked.id, json.dumps(dict(asked.scenario)), parts.measured_when())
+    except WRONG as error:
+        st.error(parts.plain(str(error)), icon=":material/error:")
+        return
+    st.success(f"**{parts.plain(whatif.sentence(found))}**")
+    rows: list[dict[str, Any]] = [dict(zip(found.columns, row, strict=True)) for row in whatif.cells(found)]
+    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} rows: {', '.join(found.columns)}.")
+    for note in filter(None, (asked.note, *found.notes)):
+        st.caption(parts.plain(note))
+    st.code(asked.line, language="bash", wrap_lines=True)
+    st.download_button("Table as CSV", whatif.csv(found), f"{asked.id}.csv", "text/csv", on_click="ignore")
+    st.caption(parts.plain(f"It changes: {asked.changes}. Named in {levers.places(asked)}."))
+
+
+st.title("Documents")
+address = parts.arrived("show")
+section = st.segmented_control("Show", SECTIONS, default="Levers", required=True, key="show", bind="query-params")
+if section == "Levers":
+    by_id = {lever.id: lever for lever in LEVERS}
+    name = chosen("Way to save cost", list(by_id), {k: le.name.capitalize() for k, le in by_id.items()}, "lever")
+    parts.refused(address)
+    show_lever(scenario(by_id[name]))
+elif section == "Formulas":
+    entries = {entry.id: entry for entry in ENTRIES}
+    name = chosen("Formula", list(entries), {k: f"{k} {e.meaning}" for k, e in entries.items()}, "formula")
+    parts.refused(address)
+    show_formula(entries[name])
+else:
+    found = {example.id: example for example in examples()}
+    name = chosen("Example", list(found), {k: f"{k} {e.setting}" for k, e in found.items()}, "example")
+    parts.refused(address)
+    show_example(found[name])
