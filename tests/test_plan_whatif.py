@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_scaling_stops_paying_where_doublings_gain_too_little():
     devices, times, gains = (column(answer, name) for name in ("devices", "time", "gain of doubling"))
     assert devices[0] == 64
     assert gains[0] is None
-    assert gains[1:] == pytest.approx([before / after - 1 for before, after in zip(times, times[1:], strict=False)])
+    assert gains[1:] == pytest.approx([before / after - 1 for before, after in pairwise(times)])
     worth = devices.index(answer.figures["worth_devices"])
     assert all(gain >= 0.5 for gain in gains[1 : worth + 1])
     assert gains[worth + 1] < 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,15 +31,18 @@ MARKS = {True: "right", False: "wrong", None: ""}
 SECTIONS = ("Levers", "Formulas", "Worked examples")
 
 
-def chosen(label: str, names: Sequence[str], titles: dict[str, str], key: str) -> str:
-    """One of several things, by its id in the address."""
-    return st.selectbox(label, names, key=key, bind="query-params", format_func=lambda name: titles[name])
+def chosen(label: str, names: Sequence[str], key: str) -> str:
+    """One of several things, by its id, which the address carries too."""
+    name = st.selectbox(label, names, key=key, bind="query-params")
+    parts.refused(address)
+    return name
 
 
 def show_formula(entry: Entry) -> None:
     """A formula of a document, what takes its place, and both with numbers that the visitor moves."""
-    (st.success if entry.verdict == "right" else st.warning)(f"**{entry.verdict.capitalize()}.** {entry.remark}")
-    st.caption(f"{entry.id} of “{DOCUMENTS[entry.document]}”")
+    say = st.success if entry.verdict == "right" else st.warning
+    say(f"**{entry.verdict.capitalize()}.** {parts.plain(entry.remark)}")
+    st.markdown(parts.plain(f"{entry.meaning} “{DOCUMENTS[entry.document]}”"))
     formulas = (*entry.formulas, *entry.corrected)
     values: dict[tuple[str, str], float] = {}
     with st.grid(3, min_column_width=200):
@@ -53,7 +57,8 @@ def show_formula(entry: Entry) -> None:
             for formula in group:
                 numbers = {name: values[name, unit] for name, unit in formula.arguments.items()}
                 st.latex(latex(formula))
-                st.markdown(f"**{words(formula.name.partition('_')[2])}** = {answered(formula, numbers)}")
+                name = words(re.sub(r"^d\d_\d_", "", formula.name))
+                st.markdown(f"**{name}** = {answered(formula, numbers)}")
                 st.caption(parts.plain(formula.summary))
             if not group:
                 st.markdown("The same.")
@@ -68,13 +73,10 @@ def show_formula(entry: Entry) -> None:
 def moved(entry: Entry, formula: Formula, argument: str) -> float:
     """The number that the visitor gives an argument."""
     unit = formula.arguments[argument]
-    return st.select_slider(
-        words(argument).capitalize(),
-        choices(formula, argument),
-        start(formula, argument),
-        format_func=lambda value: show(value, unit),
-        key=f"{entry.id} {argument} {unit}",
-    )
+    numbers = {show(value, unit): value for value in choices(formula, argument)}
+    first = show(start(formula, argument), unit)
+    label = words(argument).capitalize()
+    return numbers[st.select_slider(label, list(numbers), first, key=f"{entry.id} {argument} {unit}")]
 
 
 def answered(formula: Formula, numbers: dict[str, float]) -> str:
@@ -146,16 +148,10 @@ address = parts.arrived("show")
 section = st.segmented_control("Show", SECTIONS, default="Levers", required=True, key="show", bind="query-params")
 if section == "Levers":
     by_id = {lever.id: lever for lever in LEVERS}
-    name = chosen("Way to save cost", list(by_id), {k: le.name.capitalize() for k, le in by_id.items()}, "lever")
-    parts.refused(address)
-    show_lever(scenario(by_id[name]))
+    show_lever(scenario(by_id[chosen("Way to save cost", list(by_id), "lever")]))
 elif section == "Formulas":
     entries = {entry.id: entry for entry in ENTRIES}
-    name = chosen("Formula", list(entries), {k: f"{k} {e.meaning}" for k, e in entries.items()}, "formula")
-    parts.refused(address)
-    show_formula(entries[name])
+    show_formula(entries[chosen("Formula", list(entries), "formula")])
 else:
     found = {example.id: example for example in examples()}
-    name = chosen("Example", list(found), {k: f"{k} {e.setting}" for k, e in found.items()}, "example")
-    parts.refused(address)
-    show_example(found[name])
+    show_example(found[chosen("Example", list(found), "example")])

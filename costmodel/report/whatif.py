@@ -114,8 +114,8 @@ def _batch(f: Figures) -> str:
 def _benchmark(f: Figures) -> str:
     return (
         f"With batches of {f['high']:,.0f} instead of {f['low']:,.0f} {f['benchmark']} needs {f['more']:.3g} times "
-        f"the {f['unit']} to its target, in {f['fewer']:.1%} of the steps; at {f['critical']:,.0f} it needs twice the least "
-        f"({f['evidence']})."
+        f"the {f['unit']} to its target, in {f['fewer']:.1%} of the steps; at {f['critical']:,.0f} it needs twice the "
+        f"least ({f['evidence']})."
     )
 
 
