@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import shlex
 from itertools import pairwise
 
 import pytest
@@ -11,6 +13,7 @@ from costmodel import plan
 from costmodel.api import estimate
 from costmodel.catalog import CatalogError, economics
 from costmodel.cli.main import run
+from costmodel.cli.whatif import COMMANDS
 from costmodel.costs.money import owned_time
 from costmodel.plan import learning, mixed, owning, pipeline, scaling, sleeping
 from costmodel.plan.money import PlanError
@@ -332,3 +335,10 @@ def test_bad_scenarios_are_one_clear_error(name, scenario):
 
 def test_a_day_is_a_period():
     assert plan.buy(TRAIN, "1 day").figures["period"] == DAY
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_example_of_a_commands_help_runs(command, capsys):
+    (example,) = re.findall(r"Example:\s+costmodel (.*)", command.help)
+    assert run(shlex.split(example)) == 0
+    assert capsys.readouterr().out

@@ -40,7 +40,7 @@ def _show(answer: Any, output: str) -> None:
 @click.argument("name")
 @output_option("text", "json", "csv")
 def benchmark(name: str, output: str) -> None:
-    """Samples and steps to a benchmark's target by batch, as published.
+    """Steps to a benchmark's target by batch.
 
     \b
     Example:
@@ -54,7 +54,7 @@ def benchmark(name: str, output: str) -> None:
 COMMANDS = (
     _question(
         "fleet",
-        """Training on two kinds of device at once: with equal shares, and with work split by speed.
+        """Training on several kinds of device at once.
 
         \b
         Example:
@@ -64,7 +64,7 @@ COMMANDS = (
     ),
     _question(
         "scale",
-        """Where adding devices stops paying: doublings at one global batch.
+        """Where adding devices stops paying.
 
         \b
         Example:
@@ -74,7 +74,7 @@ COMMANDS = (
     ),
     _question(
         "buy",
-        """Renting devices or buying them, by the share of the time that they work.
+        """Rent or buy, by how much devices are used.
 
         \b
         Example:
@@ -84,7 +84,7 @@ COMMANDS = (
     ),
     _question(
         "batch",
-        """Time, cost and loss of a language model's training by global batch.
+        """Time, cost and loss of training by global batch.
 
         \b
         Example:
@@ -94,7 +94,7 @@ COMMANDS = (
     benchmark,
     _question(
         "optimiser",
-        """Published steps to a target with other optimisers, against tuned AdamW.
+        """Steps to a target with other optimisers.
 
         \b
         Example:
@@ -104,7 +104,7 @@ COMMANDS = (
     ),
     _question(
         "compress",
-        """A model as it is and compressed: cost, time, making, expected quality.
+        """Cost and quality of a model compressed.
 
         \b
         Example:
@@ -114,7 +114,7 @@ COMMANDS = (
     ),
     _question(
         "feed",
-        """Reading and tokenising text against what the devices take.
+        """Reading and tokenising the training data.
 
         \b
         Example:
@@ -124,7 +124,7 @@ COMMANDS = (
     ),
     _question(
         "sleep",
-        """Energy of a service that often waits: awake, without its model, switched off.
+        """Energy of a service that often waits.
 
         \b
         Example:
