@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,31 +42,33 @@ def show_formula(entry: Entry) -> None:
     say = st.success if entry.verdict == "right" else st.warning
     say(f"**{entry.verdict.capitalize()}.** {parts.plain(entry.remark)}")
     st.markdown(parts.plain(f"{entry.meaning} “{DOCUMENTS[entry.document]}”"))
-    formulas = (*entry.formulas, *entry.corrected)
+    places = st.columns(2, gap="medium")
     values: dict[tuple[str, str], float] = {}
     with st.grid(3, min_column_width=200):
-        for formula in formulas:
+        for formula in (*entry.formulas, *entry.corrected):
             for argument, unit in formula.arguments.items():
                 if (argument, unit) not in values:
                     values[argument, unit] = moved(entry, formula, argument)
-    left, right = st.columns(2, gap="medium")
-    for column, title, group in ((left, "As written", entry.formulas), (right, "Corrected", entry.corrected)):
-        with column:
+    sides = ("The document", entry.formulas), ("Corrected", entry.corrected)
+    for place, (title, formulas) in zip(places, sides, strict=True):
+        with place:
             st.subheader(title)
-            for formula in group:
-                numbers = {name: values[name, unit] for name, unit in formula.arguments.items()}
-                st.latex(latex(formula))
+            if formulas is entry.formulas:
+                st.latex(entry.latex)
+            for formula in formulas:
                 name = words(re.sub(r"^d\d_\d_", "", formula.name))
-                st.markdown(f"**{name}** = {answered(formula, numbers)}")
-                st.caption(parts.plain(formula.summary))
-            if not group:
-                st.markdown("The same.")
+                st.latex(latex(formula))
+                st.markdown(
+                    f"**{name}** = {answered(formula, {a: values[a, u] for a, u in formula.arguments.items()})}"
+                )
+            if not formulas:
+                st.markdown("Nothing to correct in its own terms.")
     if entry.refined_by:
         st.subheader("What estimates use instead")
         known = load_all()
         for name in entry.refined_by:
             st.latex(latex(known[name]))
-            st.caption(parts.plain(f"{words(name)}: {known[name].summary} `costmodel formulas {name}`"))
+            st.caption(f"{parts.plain(known[name].summary)} `costmodel formulas {name}`")
 
 
 def moved(entry: Entry, formula: Formula, argument: str) -> float:
@@ -103,33 +104,37 @@ def show_example(example: Example) -> None:
     st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} figures of {example.id}, checked.")
 
 
-def scenario(lever: Lever) -> Lever:
-    """The lever's question for the visitor's own scenario.
+def asked_by_visitor(lever: Lever) -> Lever:
+    """The lever's question with the visitor's own numbers.
 
     Models and devices are those of the catalog: a path that is typed here would be one of the server's files.
     """
     catalogs = {"model": sorted(model.id for model in dense_decoders()), "hardware": listing("hardware")}
-    said = dict(lever.scenario)
+    scenario, options = dict(lever.scenario), dict(lever.options)
     with st.grid(4, min_column_width=160):
         for path, value in lever.scenario.items():
             label, key = path.replace(".", ": ").replace("_", " ").capitalize(), f"{lever.id} {path}"
             if value in (names := catalogs.get(path, [])):
-                said[path] = st.selectbox(label, names, names.index(value), key=key)
+                scenario[path] = st.selectbox(label, names, names.index(value), key=key)
             elif path not in (*catalogs, "workload"):
-                said[path] = st.text_input(label, value, 10 * LONGEST_NUMBER, key=key).strip() or value
-    return replace(lever, scenario=said)
+                scenario[path] = st.text_input(label, value, LONGEST_NUMBER, key=key).strip() or value
+        for name, text in lever.options.items():
+            if isinstance(text, str) and name != "over":
+                key = f"{lever.id} {name}"
+                options[name] = st.text_input(name.capitalize(), text, LONGEST_NUMBER, key=key).strip() or text
+    return replace(lever, scenario=scenario, options=options)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def answer(name: str, said: str, measured: tuple[int, ...]) -> Answer:
+def answer(name: str, scenario: dict[str, str], options: dict[str, str], measured: tuple[int, ...]) -> Answer:
     """The library's answer."""
-    return levers.answer(replace(levers.named(name), scenario=json.loads(said)))
+    return levers.answer(replace(levers.named(name), scenario=scenario, options=options))
 
 
 def show_lever(asked: Lever) -> None:
     """What a lever saves, in numbers, and how to ask again."""
     try:
-        found = answer(asked.id, json.dumps(dict(asked.scenario)), parts.measured_when())
+        found = answer(asked.id, dict(asked.scenario), dict(asked.options), parts.measured_when())
     except WRONG as error:
         st.error(parts.plain(str(error)), icon=":material/error:")
         return
@@ -148,7 +153,7 @@ address = parts.arrived("show")
 section = st.segmented_control("Show", SECTIONS, default="Levers", required=True, key="show", bind="query-params")
 if section == "Levers":
     by_id = {lever.id: lever for lever in LEVERS}
-    show_lever(scenario(by_id[chosen("Way to save cost", list(by_id), "lever")]))
+    show_lever(asked_by_visitor(by_id[chosen("Way to save cost", list(by_id), "lever")]))
 elif section == "Formulas":
     entries = {entry.id: entry for entry in ENTRIES}
     show_formula(entries[chosen("Formula", list(entries), "formula")])

@@ -69,7 +69,7 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
             name: share_of_cost(c, n, total, time, t)
             for (name, n), t, c in zip(groups.items(), times, costs, strict=False)
         }
-        table.append((f"{mixed}, {how}", time, ops.total(parts), waiting_share(balanced, time)))
+        table.append((f"mixed, {how}", time, ops.total(parts), waiting_share(balanced, time)))
     labels, time, cost, waiting = zip(*table, strict=True)
     return Answer(
         "fleet",
