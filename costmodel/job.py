@@ -151,6 +151,7 @@ class Costs:
     price: UsdPerSecond
     hardware_price: Usd
     hardware_life: Seconds
+    utilisation: Fraction
     server_overhead: Count
     hosting: UsdPerSecond
     electricity: UsdPerJoule

@@ -288,6 +288,7 @@ def _capital(book: _Book, said: Any, device: Device, own: bool) -> None:
     book.given_or(
         "costs.hardware_life", said.hardware_life, life.mid * YEAR, life.source, life.low * YEAR, life.high * YEAR
     )
+    book.given_or("costs.utilisation", said.utilisation, 1.0, RULE, note="bought hardware works all the time")
     if bought is not None and bought.pricing == "purchase-system":
         book.set("costs.server_overhead", 1.0, "catalog", bought.source, note="the price is that of a whole system")
     else:

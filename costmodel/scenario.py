@@ -230,6 +230,9 @@ class Costs(Base):
     hardware_life: Annotated[float, Figure("5 years", "1 day", "100 years", "s")] | None = Field(
         default=None, description="Time over which bought hardware is written off."
     )
+    utilisation: Annotated[float, Figure("0.6", "0.001", "1")] | None = Field(
+        default=None, description="Share of its time that bought hardware works; 1 if unsaid. The rest is paid for too."
+    )
 
     def _clashes(self) -> Iterator[tuple[str, str]]:
         if self.price is not None and self.pricing == "own":

@@ -1,5 +1,6 @@
 """The five documents: each worked example against hand arithmetic, each wrong formula against its proof."""
 
+import json
 import math
 import re
 import shlex
@@ -8,9 +9,11 @@ import pytest
 import sympy
 
 from costmodel import documents, readings
+from costmodel.cli.main import run
 from costmodel.documents import corrected, literal, worked
 from costmodel.formula import load_all
-from costmodel.scenario import Inference, Scenario, Training
+from costmodel.report import levers, whatif
+from costmodel.report.text import LABELS
 
 REGISTRY = load_all()
 EXAMPLES = {e.id: e for e in documents.examples()}
@@ -239,31 +242,56 @@ def test_d4_3_the_linear_regression():
 # Levers.
 
 
-@pytest.mark.parametrize("lever", documents.LEVERS, ids=lambda lever: lever.name)
-def test_levers_have_a_question_or_a_reason(lever):
-    assert lever.what_if or lever.missing
-    assert lever.documents
+LINES = {lever.id: lever for lever in documents.LEVERS}
+
+
+@pytest.mark.parametrize("lever", documents.LEVERS, ids=lambda lever: lever.id)
+def test_a_lever_is_answered_with_finite_numbers(lever):
+    answer = levers.answer(lever)
     assert set(lever.documents) <= set(documents.DOCUMENTS)
-    assert lever.changes
+    assert lever.documents
+    lengths = {len(column.values) for column in answer.columns.values()}
+    assert len(lengths) == 1
+    assert lengths.pop() >= 2
+    numbers = [v for column in answer.columns.values() for v in column.values if isinstance(v, int | float)]
+    assert numbers
+    assert all(map(math.isfinite, numbers))
+    assert re.search(r"\d", whatif.sentence(answer))
+    shown = levers.text(lever)
+    assert shown.startswith(whatif.sentence(answer))
+    assert lever.line in shown
 
 
-@pytest.mark.parametrize("lever", [le for le in documents.LEVERS if le.what_if], ids=lambda lever: lever.name)
-def test_what_ifs_ask_for_fields_that_a_scenario_has(lever):
-    program, command, scenario, *options = shlex.split(lever.what_if)
-    assert (program, command) == ("costmodel", "sweep")
-    assert scenario in ("examples/llama-3.1-8b.yaml", "examples/llama-3.1-70b-serve.yaml")
-    for option, setting in zip(options[::2], options[1::2], strict=True):
-        path, values = setting.split("=")
-        assert len(values.split(",")) >= {"--set": 1, "--over": 3}[option]
-        assert has_field(path.split("."), Inference if "serve" in scenario else Training), path
+@pytest.mark.parametrize("lever", documents.LEVERS, ids=lambda lever: lever.id)
+def test_a_levers_command_gives_the_levers_numbers(lever, capsys):
+    program, *words = shlex.split(lever.line)
+    assert program == "costmodel"
+    assert run([*words, "-o", "json"]) == 0
+    printed, answer = json.loads(capsys.readouterr().out), levers.answer(lever)
+    if lever.command != "sweep":
+        assert printed == json.loads(json.dumps(whatif.data(answer)))
+        return
+    for name, label in LABELS.items():
+        assert tuple(printed[f"totals.{name}"]) == pytest.approx(answer.columns[label].values, rel=1e-12)
 
 
-def has_field(path, workload):
-    """Whether a scenario's schema has a value at a path, for a kind of workload."""
-    model = Scenario
-    for name in path[:-1]:
-        model = workload if name == "workload" else model.model_fields[name].annotation
-    return path[-1] in model.model_fields
+def test_documents_shows_a_lever_and_names_the_nearest(capsys):
+    assert run(["documents", "--lever", "cloud"]) == 0
+    assert capsys.readouterr().out == levers.text(LINES["cloud"]) + "\n"
+    assert run(["documents", "--lever", "clowd"]) == 2
+    assert "cloud" in capsys.readouterr().err
+
+
+def test_the_documents_levers_are_all_there():
+    """The kinds of saving that the documents speak of, each under at least one id."""
+    assert {"model-size", "structure", "hardware", "mixed-hardware", "load-balance", "nodes", "parallelism"} <= set(
+        LINES
+    )
+    assert {"data-transfer", "optimiser", "learning-rate", "batch-size", "mixed-precision", "quantisation"} <= set(
+        LINES
+    )
+    assert {"pruning", "distillation", "data-volume", "preprocessing", "energy", "sleep", "low-power"} <= set(LINES)
+    assert {"cloud", "team", "application"} <= set(LINES)
 
 
 # The listing.
@@ -278,7 +306,14 @@ def test_report_shows_everything_within_100_columns():
         assert f"\n{example.id}  section {example.place}" in shown
     for lever in documents.LEVERS:
         assert f"\n{lever.name} (" in shown
-    for piece in ("101,770", "2,770,634", "1,750,000,090", "gradient corrected = ", "costmodel sweep examples/"):
+        assert f"$ costmodel documents --lever {lever.id}\n" in shown + "\n"
+    for piece in (
+        "101,770",
+        "2,770,634",
+        "1,750,000,090",
+        "gradient corrected = ",
+        "costmodel documents --lever cloud",
+    ):
         assert piece in shown
 
 

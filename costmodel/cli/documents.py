@@ -8,13 +8,20 @@ from costmodel.cli.options import paged
 
 
 @click.command()
-def command() -> None:
-    """Five articles on what training and inference cost: their formulas beside those used here, examples checked.
+@click.option("--lever", metavar="NAME", help="What one of the articles' ways to save cost saves.")
+def command(lever: str | None) -> None:
+    """Five articles on what training and inference cost: formulas, examples checked, ways to save in numbers.
 
     \b
     Example:
       costmodel documents
+      costmodel documents --lever mixed-hardware
     """
-    from costmodel.documents import report
+    if lever is None:
+        from costmodel.documents import report
 
-    paged(report())
+        paged(report())
+    else:
+        from costmodel.report import levers
+
+        click.echo(levers.text(levers.named(lever)))

@@ -19,7 +19,7 @@ COMMANDS = {
     "compare": "Several scenarios side by side.",
     "sweep": "A table over one or more axes of a scenario.",
     "sensitivity": "What an answer hangs on: each assumption alone at both ends of its range.",
-    "plan": "Model size and tokens of the least cost of training plus serving.",
+    "plan": "What to choose: model size, devices, batch, rent or purchase, and more.",
     "roofline": "A scenario's operators under the roofline of its device.",
     "report": "An estimate to hand on: a page that opens offline, or a paragraph of methods.",
     "validate": "Published runs against predictions.",

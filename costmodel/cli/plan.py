@@ -6,17 +6,22 @@ import json
 
 import click
 
+from costmodel.cli import whatif
 from costmodel.cli.options import output_option, read, scenario_options
 
 
 @click.group()
 def command() -> None:
-    """What to choose: sizes, by cost and quality.
+    """What to choose, and what it would change.
 
     \b
     Example:
       costmodel plan size examples/plan-size.yaml --serve-tokens 1e12 --loss 2.1
     """
+
+
+for asked in whatif.COMMANDS:
+    command.add_command(asked)
 
 
 @command.command()

@@ -15,7 +15,7 @@ from costmodel.costs.energy import (
     idle_energy,
     load_energy,
 )
-from costmodel.costs.money import capital_cost, energy_cost, hosting_cost, own_energy_cost, rent
+from costmodel.costs.money import capital_cost, energy_cost, hosting_cost, own_energy_cost, owned_time, rent
 from costmodel.costs.staff import staff_cost, staff_hours
 from costmodel.costs.storage import storage_cost, stored_byte_months
 from costmodel.job import Job
@@ -52,10 +52,11 @@ def bill(job: Job, usage: Usage) -> tuple[dict[str, Number], dict[str, Parts]]:
         laws.power.per_bandwidth,
         laws.power.cap,
     )
+    paid = owned_time(usage.time, costs.utilisation, costs.own)
     equipment = {
-        "devices idle": idle_energy(devices, hardware.idle, usage.time),
+        "devices idle": idle_energy(devices, hardware.idle, paid),
         "devices load": load_energy(devices, power, hardware.idle, usage.time),
-        "hosts": host_energy(devices, hardware.host_power, usage.time),
+        "hosts": host_energy(devices, hardware.host_power, paid),
     }
     energy_parts = equipment | {"cooling and distribution": facility_energy(ops.total(equipment), costs.pue)}
     energy = ops.total(energy_parts)
@@ -68,16 +69,16 @@ def bill(job: Job, usage: Usage) -> tuple[dict[str, Number], dict[str, Parts]]:
     money_parts = {
         "rent": rent(device_seconds, costs.price, costs.own),
         "capital": capital_cost(
-            devices, costs.hardware_price, costs.server_overhead, usage.time, costs.hardware_life, costs.own
+            devices, costs.hardware_price, costs.server_overhead, paid, costs.hardware_life, costs.own
         ),
         "energy": own_energy_cost(electricity, costs.own),
-        "hosting": hosting_cost(device_seconds, costs.hosting, costs.own),
+        "hosting": hosting_cost(device_time(devices, paid), costs.hosting, costs.own),
         "storage": storage_cost(byte_months, costs.storage),
         "staff": staff_cost(costs.people, costs.rate, usage.time),
     }
     carbon_parts = {
         "operational": operational_carbon(energy, costs.grid),
-        "embodied": embodied_carbon(devices, costs.embodied, usage.time, costs.hardware_life),
+        "embodied": embodied_carbon(devices, costs.embodied, paid, costs.hardware_life),
     }
     totals = {
         "cost_usd": ops.total(money_parts),

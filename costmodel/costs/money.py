@@ -2,7 +2,7 @@
 
 from costmodel import ops
 from costmodel.formula import formula
-from costmodel.units import Count, Joules, Seconds, Usd, UsdPerJoule, UsdPerSecond
+from costmodel.units import Count, Fraction, Joules, Seconds, Usd, UsdPerJoule, UsdPerSecond
 
 
 @formula(r"C_{rent}", source="definition")
@@ -20,6 +20,12 @@ def capital_cost(
     `server_overhead` multiplies the device's price to that of its share of server and network.
     """
     return own * devices * price * server_overhead * duration / life
+
+
+@formula(r"t_{own}", source="barroso-2018")
+def owned_time(duration: Seconds, utilisation: Fraction, own: Count) -> Seconds:
+    """Time for which devices are paid: that of the work, and of bought ones their share of idle time as well."""
+    return duration * (1 + own * (1 / utilisation - 1))
 
 
 @formula(r"C_E", source="definition")

@@ -89,11 +89,7 @@ def _figure(value: float) -> str:
 
 def _lever(lever: Lever) -> Iterator[str]:
     yield from _paragraph(f"{lever.name} ({', '.join(map(_short, lever.documents))}): {lever.changes}", 0)
-    if lever.what_if:
-        parts = wrap(lever.what_if, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
-        yield "  $ " + " \\\n      ".join(parts)
-    if lever.missing:
-        yield from _paragraph(lever.missing)
+    yield f"  $ costmodel documents --lever {lever.id}"
 
 
 def _short(document: str) -> str:

@@ -1,10 +1,20 @@
-"""Searches over what a scenario leaves open. `costmodel.plan.size` is imported when it is first used."""
+"""Searches and what-ifs over what a scenario leaves open; each is imported when it is first used."""
 
 from typing import Any
 
-__all__ = ["size"]
-
-_HOME = {"size": "sizing"}
+_HOME = {
+    "batch": "learning",
+    "benchmark": "learning",
+    "buy": "owning",
+    "compress": "compressing",
+    "feed": "pipeline",
+    "fleet": "mixed",
+    "optimiser": "learning",
+    "scale": "scaling",
+    "size": "sizing",
+    "sleep": "sleeping",
+}
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -79,6 +79,6 @@ def joined_spread(one: Count, other: Count) -> Count:
 
 
 @formula(r"s", source="definition")
-def saved_share(cost: Usd, instead: Usd) -> Fraction:
-    """Share that is saved against another plan."""
-    return 1 - cost / instead
+def saved_share(value: Count, instead: Count) -> Fraction:
+    """Share that is saved against another plan, of money or of anything else."""
+    return 1 - value / instead

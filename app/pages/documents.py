@@ -1,0 +1,162 @@
+"""The five documents: their formulas to try, their worked examples checked, their levers answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from costmodel.app import parts
+from costmodel.catalog import CatalogError
+from costmodel.catalog.models import dense_decoders
+from costmodel.documents import DOCUMENTS, ENTRIES, LEVERS, Entry, Example, Lever, examples
+from costmodel.documents.starts import choices, start
+from costmodel.fields import LONGEST_NUMBER
+from costmodel.formula import Formula, load_all
+from costmodel.plan.answer import Answer
+from costmodel.plan.money import PlanError
+from costmodel.readings import latex, words
+from costmodel.report import levers, whatif
+from costmodel.report.catalog import listing
+from costmodel.report.quantities import show
+from costmodel.source import ScenarioError
+from costmodel.sweeping import SweepError
+
+WRONG = (ScenarioError, CatalogError, PlanError, SweepError)
+MARKS = {True: "right", False: "wrong", None: ""}
+SECTIONS = ("Levers", "Formulas", "Worked examples")
+
+
+def chosen(label: str, names: Sequence[str], key: str) -> str:
+    """One of several things, by its id, which the address carries too."""
+    name = st.selectbox(label, names, key=key, bind="query-params")
+    parts.refused(address)
+    return name
+
+
+def show_formula(entry: Entry) -> None:
+    """A formula of a document, what takes its place, and both with numbers that the visitor moves."""
+    say = st.success if entry.verdict == "right" else st.warning
+    say(f"**{entry.verdict.capitalize()}.** {parts.plain(entry.remark)}")
+    st.markdown(parts.plain(f"{entry.meaning} “{DOCUMENTS[entry.document]}”"))
+    places = st.columns(2, gap="medium")
+    values: dict[tuple[str, str], float] = {}
+    with st.grid(3, min_column_width=200):
+        for formula in (*entry.formulas, *entry.corrected):
+            for argument, unit in formula.arguments.items():
+                if (argument, unit) not in values:
+                    values[argument, unit] = moved(entry, formula, argument)
+    sides = ("The document", entry.formulas), ("Corrected", entry.corrected)
+    for place, (title, formulas) in zip(places, sides, strict=True):
+        with place:
+            st.subheader(title)
+            if formulas is entry.formulas:
+                st.latex(entry.latex)
+            for formula in formulas:
+                name = words(re.sub(r"^d\d_\d_", "", formula.name))
+                st.latex(latex(formula))
+                st.markdown(
+                    f"**{name}** = {answered(formula, {a: values[a, u] for a, u in formula.arguments.items()})}"
+                )
+            if not formulas:
+                st.markdown("Nothing to correct in its own terms.")
+    if entry.refined_by:
+        st.subheader("What estimates use instead")
+        known = load_all()
+        for name in entry.refined_by:
+            st.latex(latex(known[name]))
+            st.caption(f"{parts.plain(known[name].summary)} `costmodel formulas {name}`")
+
+
+def moved(entry: Entry, formula: Formula, argument: str) -> float:
+    """The number that the visitor gives an argument."""
+    unit = formula.arguments[argument]
+    numbers = {show(value, unit): value for value in choices(formula, argument)}
+    first = show(start(formula, argument), unit)
+    label = words(argument).capitalize()
+    return numbers[st.select_slider(label, list(numbers), first, key=f"{entry.id} {argument} {unit}")]
+
+
+def answered(formula: Formula, numbers: dict[str, float]) -> str:
+    """A formula's value, as text that Markdown shows as it is."""
+    try:
+        return parts.plain(show(float(formula(**numbers)), formula.unit))
+    except ArithmeticError:
+        return "nothing: it divides by zero here"
+
+
+def show_example(example: Example) -> None:
+    """A worked example: what the document writes, what comes out."""
+    (st.success if example.right else st.error)(parts.plain(example.verdict))
+    st.markdown(parts.plain(f"{example.id}, section {example.place}: {example.setting}"))
+    rows = [
+        {
+            "figure": s.what,
+            "the document": "" if s.stated is None else f"{s.stated:.6g} {s.unit}".strip(),
+            "computed": f"{s.computed:.6g} {s.unit}".strip(),
+            "verdict": MARKS[s.right],
+        }
+        for s in example.statements
+    ]
+    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} figures of {example.id}, checked.")
+
+
+def asked_by_visitor(lever: Lever) -> Lever:
+    """The lever's question with the visitor's own numbers.
+
+    Models and devices are those of the catalog: a path that is typed here would be one of the server's files.
+    """
+    catalogs = {"model": sorted(model.id for model in dense_decoders()), "hardware": listing("hardware")}
+    scenario, options = dict(lever.scenario), dict(lever.options)
+    with st.grid(4, min_column_width=160):
+        for path, value in lever.scenario.items():
+            label, key = path.replace(".", ": ").replace("_", " ").capitalize(), f"{lever.id} {path}"
+            if value in (names := catalogs.get(path, [])):
+                scenario[path] = st.selectbox(label, names, names.index(value), key=key)
+            elif path not in (*catalogs, "workload"):
+                scenario[path] = st.text_input(label, value, LONGEST_NUMBER, key=key).strip() or value
+        for name, text in lever.options.items():
+            if isinstance(text, str) and name != "over":
+                key = f"{lever.id} {name}"
+                options[name] = st.text_input(name.capitalize(), text, LONGEST_NUMBER, key=key).strip() or text
+    return replace(lever, scenario=scenario, options=options)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def answer(name: str, scenario: dict[str, str], options: dict[str, str], measured: tuple[int, ...]) -> Answer:
+    """The library's answer."""
+    return levers.answer(replace(levers.named(name), scenario=scenario, options=options))
+
+
+def show_lever(asked: Lever) -> None:
+    """What a lever saves, in numbers, and how to ask again."""
+    try:
+        found = answer(asked.id, dict(asked.scenario), dict(asked.options), parts.measured_when())
+    except WRONG as error:
+        st.error(parts.plain(str(error)), icon=":material/error:")
+        return
+    st.success(f"**{parts.plain(whatif.sentence(found))}**")
+    rows: list[dict[str, Any]] = [dict(zip(found.columns, row, strict=True)) for row in whatif.cells(found)]
+    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} rows: {', '.join(found.columns)}.")
+    for note in filter(None, (asked.note, *found.notes)):
+        st.caption(parts.plain(note))
+    st.code(asked.line, language="bash", wrap_lines=True)
+    st.download_button("Table as CSV", whatif.csv(found), f"{asked.id}.csv", "text/csv", on_click="ignore")
+    st.caption(parts.plain(f"It changes: {asked.changes}. Named in {levers.places(asked)}."))
+
+
+st.title("Documents")
+address = parts.arrived("show")
+section = st.segmented_control("Show", SECTIONS, default="Levers", required=True, key="show", bind="query-params")
+if section == "Levers":
+    by_id = {lever.id: lever for lever in LEVERS}
+    show_lever(asked_by_visitor(by_id[chosen("Way to save cost", list(by_id), "lever")]))
+elif section == "Formulas":
+    entries = {entry.id: entry for entry in ENTRIES}
+    show_formula(entries[chosen("Formula", list(entries), "formula")])
+else:
+    found = {example.id: example for example in examples()}
+    show_example(found[chosen("Example", list(found), "example")])

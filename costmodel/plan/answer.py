@@ -1,0 +1,57 @@
+"""The shape of the answer to a what-if: columns of figures, and the few of them that decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from costmodel.api import Estimate, estimate
+from costmodel.plan.money import PlanError
+from costmodel.scenario import Scenario, Training
+from costmodel.source import cut
+from costmodel.units import UnitError, count, parse
+
+
+class Column(NamedTuple):
+    """The values of one figure in the order of the rows, in SI; None where there is no answer. Text has no unit."""
+
+    unit: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A what-if answered: its name, a table by column, the figures of its sentence, and what to know beside them."""
+
+    question: str
+    columns: dict[str, Column]
+    figures: dict[str, Any]
+    notes: tuple[str, ...] = field(default=())
+
+
+def training(scenario: Scenario, question: str) -> Training:
+    """The scenario's training. Raises PlanError where it does something else."""
+    work = scenario.workload
+    if isinstance(work, Training) and work.kind == "train":
+        return work
+    raise PlanError(f"{question} is a question about training, not about {work.kind}; write workload: train")
+
+
+def fitting(scenario: Scenario) -> Estimate:
+    """The estimate of a scenario. Raises PlanError with the nearest change that fits where it does not."""
+    answer = estimate(scenario)
+    if not answer.fits:
+        raise PlanError(f"the job does not fit its devices; {answer.remedy}")
+    return answer
+
+
+def option(text: str | float, name: str, example: str, unit: str = "", low: float = 0.0) -> float:
+    """The number above `low` in an option, in SI. Raises PlanError with what to write."""
+    try:
+        found = parse(text, unit, example) if unit else count(text)
+    except UnitError as error:
+        advice = "" if "write" in str(error) else f"; write for example {example}"
+        raise PlanError(f"{name}: {error}{advice}") from None
+    if not low < found < float("inf"):
+        raise PlanError(f"{name}: must be above {low:g}, not {cut(str(text), 40)}; write for example {example}")
+    return found

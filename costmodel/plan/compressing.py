@@ -1,0 +1,79 @@
+"""A model as it is and compressed in several ways, each with what is known of its quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from costmodel import ops
+from costmodel.api import Estimate, estimate
+from costmodel.compression.account import state
+from costmodel.loading import Override, load
+from costmodel.plan.answer import Answer, Column
+from costmodel.plan.money import PlanError
+from costmodel.quality.evidence import Expected
+
+USUAL = ("none", "fp8", "int4")
+ACCURACY = "share of the accuracy"  # in which most methods have been published
+
+
+def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Override] = ()) -> Answer:
+    """Weights, cost and time per token, making and expected quality of a model under several chains of compression.
+
+    A chain of steps is written as `compression` in a scenario: int4, or [{method: prune, layers: 0.25}].
+    Raises PlanError, ScenarioError.
+    """
+    base = load(scenario, [*overrides, ("ranges", False)])
+    if not chain:
+        raise PlanError("no compression is named; write for example --chain none --chain int4")
+    answers = [estimate(load(base, [f"compression={text}"])) for text in chain]
+    states = [state(answer.outcome) for answer in answers]
+    quality = [_quality(answer) for answer in answers]
+    costs = [s.cost_per_million_tokens_usd for s in states]
+    priced = [c for c in costs if c is not None]
+    if not priced:
+        raise PlanError("none of these fits the devices; write more devices")
+    cheapest = costs.index(min(priced))
+    making = [ops.total({str(n): step.cost_usd for n, step in enumerate(a.compression)}) for a in answers]
+    return Answer(
+        "compress",
+        {
+            "compression": Column("", tuple(_label(a) for a in answers)),
+            "weights": Column("B", tuple(s.weights_bytes for s in states)),
+            "cost per million tokens": Column("USD", tuple(costs)),
+            "time per token": Column("s", tuple(s.time_per_token_s for s in states)),
+            "making": Column("USD", tuple(m or 0.0 for m in making)),
+            "quality": Column("fraction", tuple(e and e.value for e in quality)),
+            "from": Column("fraction", tuple(e and e.low for e in quality)),
+            "to": Column("fraction", tuple(e and e.high for e in quality)),
+            "measure": Column("", tuple(e and e.unit for e in quality)),
+        },
+        {
+            "first": _label(answers[0]),
+            "first_cost": costs[0],
+            "best": _label(answers[cheapest]),
+            "best_cost": costs[cheapest],
+            "quality": best.value if (best := quality[cheapest]) else None,
+            "measure": best and best.unit,
+        },
+        tuple(
+            dict.fromkeys(
+                f"{step.label}: {w}."
+                for a in answers
+                for step in a.compression
+                for w in (*step.warnings, *step.no_evidence)
+            )
+        ),
+    )
+
+
+def _label(answer: Estimate) -> str:
+    return ", then ".join(step.label for step in answer.compression) or "as it is"
+
+
+def _quality(answer: Estimate) -> Expected | None:
+    """What is expected of the quality after one step; of several together nothing published says enough."""
+    if len(answer.compression) != 1:
+        return None
+    known = [e for e in answer.compression[0].quality if e.unit != "probability"]
+    return next((e for e in known if e.unit == ACCURACY), known[0] if known else None)

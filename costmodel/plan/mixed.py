@@ -1,0 +1,107 @@
+"""Training on several kinds of device at once, in data parallel: who waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from costmodel import ops
+from costmodel.formula import formula
+from costmodel.loading import Override, load
+from costmodel.plan.answer import Answer, Column, option, training
+from costmodel.plan.money import Axes, PlanError
+from costmodel.source import cut
+from costmodel.sweeping import sweep
+from costmodel.units import Count, Fraction, PerSecond, Seconds, Usd
+
+
+@formula("v", source="definition")
+def group_speed(devices: Count, time: Seconds) -> PerSecond:
+    """Speed of equal devices together, where one device's share of a fleet's work takes so long."""
+    return devices / time
+
+
+@formula("t", source="definition")
+def time_by_speed(devices: Count, speed: PerSecond) -> Seconds:
+    """Time of a fleet in which every device gets work by its speed: all end together."""
+    return devices / speed
+
+
+@formula("w", source="definition")
+def waiting_share(balanced: Seconds, time: Seconds) -> Fraction:
+    """Share of the work's time that is lost against the same fleet with its work split by speed."""
+    return 1 - balanced / time
+
+
+@formula("C", source="definition")
+def share_of_cost(cost: Usd, devices: Count, fleet: Count, time: Seconds, alone: Seconds) -> Usd:
+    """Cost of some devices of a fleet over its time, from that of a fleet of them alone over its own time."""
+    return cost * devices / fleet * time / alone
+
+
+def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Override] = ()) -> Answer:
+    """Time and cost of training on the scenario's devices and those in `add`, such as "a100-sxm-80gb=32,l40s=8".
+
+    Each device's speed is that in a fleet of its own kind, of the same size. Raises PlanError, ScenarioError.
+    """
+    base = load(scenario, overrides)
+    training(base, "a mixed fleet")
+    if not isinstance(base.hardware, str):
+        raise PlanError("a mixed fleet needs devices of the catalog; write hardware: h100-sxm")
+    groups = {base.hardware: float(base.devices)} | _groups(add, base.hardware)
+    total = sum(groups.values())
+    rows: list[tuple[str, float]] = [(name, total) for name in groups] + [(base.hardware, float(base.devices))]
+    over: Axes = {("hardware", "devices"): rows}
+    found = sweep(base, over)
+    for name, fits in zip(groups, found["feasible"], strict=False):
+        if not fits:
+            raise PlanError(f"the job has no layout on {total:,.0f} × {name}; leave {name} out, or change the numbers")
+    times, costs = found["totals.time_s"].tolist(), found["totals.cost_usd"].tolist()
+    mixed = " + ".join(f"{n:,.0f} × {name}" for name, n in groups.items())
+    speeds = {name: group_speed(n, t) for (name, n), t in zip(groups.items(), times, strict=False)}
+    slowest, balanced = max(times[:-1]), time_by_speed(total, ops.total(speeds))
+    table = [
+        (f"{n:,.0f} × {name}", t, c, None) for (name, n), t, c in zip(rows, times, costs, strict=True) if isfinite(t)
+    ]
+    for how, time in (("equal shares", slowest), ("shares by speed", balanced)):
+        parts = {
+            name: share_of_cost(c, n, total, time, t)
+            for (name, n), t, c in zip(groups.items(), times, costs, strict=False)
+        }
+        table.append((f"mixed, {how}", time, ops.total(parts), waiting_share(balanced, time)))
+    labels, time, cost, waiting = zip(*table, strict=True)
+    return Answer(
+        "fleet",
+        {
+            "devices": Column("", labels),
+            "time": Column("s", time),
+            "cost": Column("USD", cost),
+            "waiting": Column("fraction", waiting),
+        },
+        {
+            "mixed": mixed,
+            "alone": f"{base.devices:,} × {base.hardware}",
+            "alone_time": times[-1] if isfinite(times[-1]) else None,
+            "equal_time": slowest,
+            "split_time": balanced,
+            "lost": waiting_share(balanced, slowest),
+        },
+        (
+            "Each kind keeps the layout and the speed that it has in a fleet of its own kind of the same size; work is "
+            "split in whole samples, and links between the kinds are taken to be as fast as the kinds' own.",
+        ),
+    )
+
+
+def _groups(text: str, first: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = (word.strip() for word in part.partition("="))
+        if not name or not number or name in found or name == first:
+            raise PlanError(f"--add {cut(part, 60)!r} names no other devices; write for example a100-sxm-80gb=32")
+        devices = option(number, "--add", "a100-sxm-80gb=32")
+        if devices != int(devices):
+            raise PlanError(f"--add {cut(part, 60)!r}: devices are counted whole; write for example a100-sxm-80gb=32")
+        found[name] = devices
+    return found

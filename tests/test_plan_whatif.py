@@ -1,0 +1,344 @@
+"""What-ifs: hand-checked figures, what must rise or fall, and questions that cannot be answered."""
+
+import json
+import math
+import re
+import shlex
+from itertools import pairwise
+
+import pytest
+
+import costmodel
+from costmodel import plan
+from costmodel.api import estimate
+from costmodel.catalog import CatalogError, economics
+from costmodel.cli.main import run
+from costmodel.cli.whatif import COMMANDS
+from costmodel.costs.money import owned_time
+from costmodel.plan import learning, mixed, owning, pipeline, scaling, sleeping
+from costmodel.plan.money import PlanError
+from costmodel.report import whatif
+from costmodel.source import ScenarioError
+from costmodel.units import DAY, YEAR
+
+TRAIN = {
+    "model": "llama-3.1-8b",
+    "hardware": "h100-sxm",
+    "devices": 64,
+    "workload": {"kind": "train", "tokens": 1e12},
+    "ranges": False,
+}
+SERVE = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 2, "workload": "serve", "ranges": False}
+QUIET = SERVE | {"traffic": {"request_rate": "0.002 /s"}}
+
+
+def column(answer, name):
+    return answer.columns[name].values
+
+
+# Mixed fleets.
+
+
+def test_a_mixed_fleet_by_hand():
+    # Two devices that take 2 s and 6 s for a half each: 1/2 + 1/6 = 2/3 of a half per second, together 3 s; equal
+    # shares take the slower one's 6 s, half of which the faster one's work would have saved.
+    speed = mixed.group_speed(1, 2.0) + mixed.group_speed(1, 6.0)
+    assert mixed.time_by_speed(2, speed) == pytest.approx(3.0)
+    assert mixed.waiting_share(3.0, 6.0) == 0.5
+    # One of two devices at 10 USD for 2 s: its half for three times as long
+    assert mixed.share_of_cost(10.0, 1, 2, 6.0, 2.0) == 15.0
+
+
+def test_a_mixed_fleet_is_as_slow_as_its_slowest_part_unless_work_is_split_by_speed():
+    answer = plan.fleet(TRAIN | {"devices": 32}, "a100-sxm-80gb=32")
+    fast, slow = (estimate(TRAIN | {"hardware": name}).totals["time_s"] for name in ("h100-sxm", "a100-sxm-80gb"))
+    alone = estimate(TRAIN | {"devices": 32}).totals["time_s"]
+    assert column(answer, "time") == pytest.approx((fast, slow, alone, slow, 64 / (32 / fast + 32 / slow)), rel=1e-9)
+    assert fast < answer.figures["split_time"] < alone < slow
+
+
+def test_more_of_the_same_speed_changes_nothing():
+    answer = plan.fleet(TRAIN | {"devices": 32}, "h100-sxm5=32")  # another name of the same device
+    assert column(answer, "time")[3:] == pytest.approx([column(answer, "time")[0]] * 2)
+    assert column(answer, "cost")[4] == pytest.approx(column(answer, "cost")[0])
+    assert answer.figures["lost"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "add", ["", "a100-sxm-80gb", "a100-sxm-80gb=", "a100-sxm-80gb=0", "h100-sxm=8", "l4=1.5", "l4=-1"]
+)
+def test_odd_additions_are_refused(add):
+    with pytest.raises(PlanError, match="a100-sxm-80gb=32"):
+        plan.fleet(TRAIN, add)
+
+
+def test_unknown_and_too_small_devices_are_named():
+    with pytest.raises(CatalogError, match="h1000"):
+        plan.fleet(TRAIN, "h1000=8")
+    with pytest.raises(PlanError, match="no layout on 65 × jetson-nano"):
+        plan.fleet(TRAIN | {"costs": {"price": "1 USD/h"}}, "jetson-nano=1")
+
+
+# Scaling.
+
+
+def test_doubling_by_hand():
+    assert scaling.gain_of_doubling(10, 5) == 1
+    assert scaling.gain_of_doubling(10, 10) == 0
+    assert scaling.gain_of_doubling(10, 8) == pytest.approx(0.25)
+    assert scaling.scaling_efficiency(10, 1, 4, 4) == pytest.approx(10 / 16)
+
+
+def test_scaling_stops_paying_where_doublings_gain_too_little():
+    answer = plan.scale(TRAIN)
+    devices, times, gains = (column(answer, name) for name in ("devices", "time", "gain of doubling"))
+    assert devices[0] == 64
+    assert gains[0] is None
+    assert gains[1:] == pytest.approx([before / after - 1 for before, after in pairwise(times)])
+    worth = devices.index(answer.figures["worth_devices"])
+    assert all(gain >= 0.5 for gain in gains[1 : worth + 1])
+    assert gains[worth + 1] < 0.5
+    assert answer.figures["cheapest_cost"] == min(column(answer, "cost"))
+    alone = estimate(costmodel.load(TRAIN, [f"devices={int(devices[2])}", "workload.global_batch=512"]))
+    assert times[2] == pytest.approx(alone.totals["time_s"], rel=1e-9)
+
+
+def test_asking_for_more_gain_stops_earlier():
+    found = [plan.scale(TRAIN, least).figures["worth_devices"] for least in (0.1, 0.5, 0.9, "99 %")]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > found[-1]
+
+
+@pytest.mark.parametrize("least", ["0", "-1", "2", "half", "nan"])
+def test_odd_gains_are_refused(least):
+    with pytest.raises(PlanError, match="--least"):
+        plan.scale(TRAIN, least)
+
+
+# Renting and buying.
+
+
+def test_owning_by_hand():
+    assert owned_time(100.0, 0.25, 1) == 400  # used a quarter of the time
+    assert owned_time(100.0, 0.25, 0) == 100  # rented: only the hours used
+    # A job costs 10 rented; bought 6 if always used, 2 of it running; half used: 2 + 2·4 = 10. Break-even 4/(10 − 2).
+    assert owning.break_even_utilisation(10.0, 6.0, 10.0) == 0.5
+    # 8 saved per 100 s pay 800 in 10,000 s
+    assert owning.payback_time(800.0, 100.0, 10.0, 2.0) == 10_000
+    assert owning.cost_over(10.0, 100.0, 1000.0, 0.5) == 50
+
+
+def test_at_break_even_renting_and_buying_cost_the_same():
+    share = plan.buy(TRAIN | {"hardware": "h200-sxm"}).figures["break_even"]
+    alone = {"staff": "none", "storage": "0 USD/GB-month"}
+    own, rent = (
+        estimate(TRAIN | {"hardware": "h200-sxm", "costs": alone | said}).totals["cost_usd"]
+        for said in ({"pricing": "own", "utilisation": share}, {})
+    )
+    assert own == pytest.approx(rent, rel=1e-9)
+
+
+def test_buying_64_h200_by_hand():
+    answer = plan.buy(TRAIN | {"hardware": "h200-sxm"}, "3 years")
+    costs = estimate(TRAIN | {"hardware": "h200-sxm", "costs": {"pricing": "own"}}).outcome.job.costs
+    assert answer.figures["purchase"] == pytest.approx(64 * costs.hardware_price * 1.64)
+    # Rent of all hours of three years
+    rate = estimate(TRAIN | {"hardware": "h200-sxm"}).outcome.job.costs.price
+    assert answer.figures["rent"] == pytest.approx(64 * 3 * YEAR * rate)
+    # Three fifths of the purchase are written off; hosting and electricity come on top.
+    assert answer.figures["buy"] > answer.figures["purchase"] * 3 / 5
+
+
+@pytest.mark.parametrize("price", [1, 2, 4, 8])
+def test_dearer_rent_makes_buying_pay_earlier(price):
+    found = [plan.buy(TRAIN | {"costs": {"price": f"{p} USD/h"}}).figures for p in (price, 2 * price)]
+    for name in ("break_even", "payback"):
+        first, second = (f[name] or math.inf for f in found)
+        assert second < first
+
+
+def test_where_rent_is_cheap_buying_never_pays():
+    answer = plan.buy(TRAIN | {"costs": {"price": "0.1 USD/h"}})
+    assert answer.figures["break_even"] is None
+    assert "never pays" in whatif.sentence(answer)
+
+
+def test_reserved_devices_are_paid_for_all_hours():
+    columns = plan.buy(TRAIN).columns
+    reserved = [name for name in columns if "reserved" in name]
+    assert reserved
+    for name in reserved:
+        assert len(set(columns[name].values)) == 1
+    assert columns["buy"].values == tuple(sorted(columns["buy"].values))  # more use costs more electricity
+
+
+@pytest.mark.parametrize("period", ["3", "0 years", "-1 year", "3 USD", "eternity"])
+def test_odd_periods_are_refused(period):
+    with pytest.raises(PlanError, match="--period"):
+        plan.buy(TRAIN, period)
+
+
+# Batches, optimisers.
+
+
+def test_relative_steps_by_hand():
+    # 1.5 times the samples in batches four times as large: 0.375 of the steps
+    assert learning.relative_steps(150, 40, 100, 10) == pytest.approx(0.375)
+    assert learning.time_at_steps(100.0, 0.85) == 85
+
+
+def test_the_best_batch_adds_no_loss_and_extremes_have_no_evidence():
+    answer = plan.batch(TRAIN)
+    added, sizes = column(answer, "loss added"), column(answer, "batch")
+    assert min(a for a in added if a is not None) == answer.figures["own_added"]
+    assert sizes == tuple(sorted(sizes))
+    assert added[-1] is None  # 16 times the best batch is beyond what was swept
+    assert column(answer, "tokens")[4] == 512 * 8192
+
+
+def test_benchmark_needs_fewer_steps_of_larger_batches():
+    answer = plan.benchmark("resnet")
+    steps = column(answer, "steps")
+    assert steps[0] == 1
+    assert list(steps) == sorted(steps, reverse=True)
+    assert answer.figures["more"] > 1
+    with pytest.raises(CatalogError, match="resnet"):
+        plan.benchmark("resnett")
+
+
+def test_optimisers_without_published_pairs_say_so():
+    answer = plan.optimiser(TRAIN, ["adamw", "muon", "newton"])
+    assert column(answer, "steps") == (1.0, 0.91, None)
+    assert answer.figures["unknown"] == ("newton",)
+    assert column(answer, "time")[1] == pytest.approx(0.91 * estimate(TRAIN).totals["time_s"])
+    assert "Nothing published says what newton would need" in whatif.sentence(answer)
+
+
+# Feeding.
+
+
+def test_feeding_by_hand():
+    # 1 M tokens/s of 4 B are 4 MB/s; at 2 MB/s a core that takes two cores, of which one halves the speed.
+    assert pipeline.read_bandwidth(1e6, 4.0) == 4e6
+    assert pipeline.cores_needed(4e6, 2e6) == 2
+    assert pipeline.time_when_fed(100.0, 2, 1) == 200
+    assert pipeline.time_when_fed(100.0, 2, 3) == 100
+    assert pipeline.core_hours(7.2e9, 2e6) == 1
+
+
+def test_devices_wait_when_there_are_too_few_cores():
+    # 64 H100 take about 691 thousand tokens a second; with a thousandth of a core each they wait.
+    few, many = plan.feed(TRAIN, "0.001"), plan.feed(TRAIN)
+    rate = estimate(TRAIN).outcome.performance["tokens_per_s"]
+    text, speed = economics.value("text_bytes_per_token").mid, 2.7 * 2**20
+    assert many.figures["cores"] == pytest.approx(rate * text / speed)
+    assert many.figures["slowed"] == many.figures["time"]
+    assert few.figures["slowed"] == pytest.approx(few.figures["time"] * many.figures["cores"] / 0.064)
+    assert "wait for it" in whatif.sentence(few)
+    assert "never wait" in whatif.sentence(many)
+
+
+# Sleeping.
+
+
+def test_sleeping_by_hand():
+    # A request every 1,000 s that takes 100 s: 1 − e^−0.1 busy, so that 904.8 of 1,000 s are idle.
+    busy = sleeping.busy_share(0.001, 100.0)
+    assert busy == pytest.approx(0.0951626)
+    idle = sleeping.idle_time(busy, 10_000.0, 2)
+    assert idle == pytest.approx(18_096.75, rel=1e-6)
+    gaps = sleeping.idle_gaps(idle, 0.001)
+    assert gaps == pytest.approx(18.09675, rel=1e-6)
+    # 50 W of 4 devices: each of the 18.1 gaps pays for 300 s of waking.
+    assert sleeping.saved_by_sleep(50.0, 4, idle, gaps, 300.0) == pytest.approx(200 * (idle - 300 * gaps))
+    assert sleeping.saved_by_sleep(50.0, 4, idle, gaps, 2000.0) == 0  # gaps are too short
+    assert sleeping.mean_wait(60.0, busy) == pytest.approx(60 * (1 - busy))
+
+
+def test_the_rarer_the_requests_the_more_sleeping_saves():
+    rates = ("1 /s", "0.01 /s", "0.001 /s", "0.0001 /s")
+    found = [plan.sleep(SERVE | {"traffic": {"request_rate": rate}}).figures for rate in rates]
+    for name in ("saved_unloaded", "saved_off", "waiting"):
+        values = [f[name] for f in found]
+        assert values == sorted(values)
+    assert found[0]["saved_off"] == 0
+    assert 0 < found[-1]["saved_unloaded"] < found[-1]["saved_off"] < 1
+
+
+# Compression.
+
+
+def test_compression_is_that_of_the_estimate():
+    answer = plan.compress(SERVE, ["none", "int4"])
+    for place, chain in enumerate(("none", "int4")):
+        alone = estimate(SERVE | {"compression": chain}).outcome.performance
+        assert column(answer, "cost per million tokens")[place] == alone["cost_per_million_output_tokens_usd"]
+    assert column(answer, "quality")[0] is None
+    assert 0.9 < column(answer, "quality")[1] < 1
+
+
+# Every question.
+
+
+QUESTIONS = {
+    "fleet": ({}, ["--add", "a100-sxm-80gb=32"]),
+    "scale": ({}, []),
+    "buy": ({}, []),
+    "batch": ({}, []),
+    "optimiser": ({}, []),
+    "compress": (SERVE, []),
+    "feed": ({}, []),
+    "sleep": (QUIET, []),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_command_says_what_the_function_says(name, tmp_path, capsys):
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(QUESTIONS[name][0] or TRAIN), encoding="utf-8")
+    said = QUESTIONS[name][1]
+    answer = getattr(plan, name)(file, *said[1:])
+    for form, shown in (
+        ("text", whatif.render(answer) + "\n"),
+        ("csv", whatif.csv(answer)),
+        ("json", json.dumps(whatif.data(answer), indent=1) + "\n"),
+    ):
+        assert run(["plan", name, str(file), *said, "-o", form]) == 0
+        assert capsys.readouterr().out == shown
+    assert whatif.sentence(answer).endswith(".")
+
+
+@pytest.mark.parametrize("name", ["fleet", "scale", "batch", "optimiser", "feed"])
+def test_questions_about_training_refuse_a_service(name):
+    with pytest.raises(PlanError, match="write workload: train"):
+        getattr(plan, name)(SERVE)
+
+
+@pytest.mark.parametrize("scenario", [TRAIN, SERVE])
+def test_sleep_needs_a_service_and_its_request_rate(scenario):
+    with pytest.raises(PlanError, match=r"write (traffic|workload)"):
+        plan.sleep(scenario)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize(
+    "scenario", [{"model": "nothing"}, {}, TRAIN | {"devices": 0}, TRAIN | {"model": "gpt-3-175b", "devices": 1}]
+)
+def test_bad_scenarios_are_one_clear_error(name, scenario):
+    serve = {"workload": "serve"} | {"traffic": {"request_rate": "1 /s"}} if name in ("sleep", "compress") else {}
+    if name == "scale" and "gpt-3" in str(scenario):
+        return  # more devices have room
+    with pytest.raises((ScenarioError, CatalogError, PlanError)) as error:
+        getattr(plan, name)(scenario | serve)
+    assert len(str(error.value).splitlines()) <= 4
+
+
+def test_a_day_is_a_period():
+    assert plan.buy(TRAIN, "1 day").figures["period"] == DAY
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_example_of_a_commands_help_runs(command, capsys):
+    (example,) = re.findall(r"Example:\s+costmodel (.*)", command.help)
+    assert run(shlex.split(example)) == 0
+    assert capsys.readouterr().out
