@@ -58,8 +58,8 @@ def load(
     """The scenario in a YAML or JSON file, on standard input ("-"), or in a mapping.
 
     `overrides` are texts such as "workload.tokens=1e12" or pairs of a path and a value, applied in order. A `model`
-    that ends in .json is read as a Hugging Face configuration, relative to `base` (None: the scenario's folder),
-    unless `allow_files` is False. Raises ScenarioError.
+    or `student` that ends in .json is read as a Hugging Face configuration, relative to `base` (None: the scenario's
+    folder), unless `allow_files` is False. Raises ScenarioError.
     """
     if isinstance(source, Mapping | Scenario):
         document = Document("")
@@ -131,9 +131,10 @@ def _resolve(document: Document, overrides: Sequence[Override], base: Path, allo
     """The one way from a document to a scenario: overrides, then files it names, then validation."""
     for override in overrides:
         _override(document, override)
-    model = document.tree.get("model")
-    if isinstance(model, str) and model.strip().endswith(".json"):
-        document.tree["model"] = _configuration(document, model.strip(), base, allow_files)
+    for place, keys in _models(document.tree):
+        written = place[keys[-1]].strip()
+        if written.endswith(".json"):
+            place[keys[-1]] = _configuration(document, keys, written, base, allow_files)
     profile = document.tree.get("profile")
     if isinstance(profile, str) and profile.strip().endswith(".json"):
         document.tree["profile"] = str(base / profile.strip())
@@ -198,7 +199,19 @@ def _override(document: Document, override: Override) -> None:
     document.marks[keys] = Mark(label, None, None)
 
 
-def _configuration(document: Document, written: str, base: Path, allow_files: bool) -> Any:
+def _models(tree: dict[str, Any]) -> list[tuple[dict[str, Any], Keys]]:
+    """Where a scenario names a model: as its own, and as the student of a distillation, alone or in a chain."""
+    places: list[tuple[dict[str, Any], Keys]] = [(tree, ("model",))]
+    chain = tree.get("compression")
+    if isinstance(chain, dict):
+        places.append((chain, ("compression", "student")))
+    elif isinstance(chain, list):
+        steps = ((at, step) for at, step in enumerate(chain) if isinstance(step, dict))
+        places += [(step, ("compression", str(at), "student")) for at, step in steps]
+    return [(place, keys) for place, keys in places if isinstance(place.get(keys[-1]), str)]
+
+
+def _configuration(document: Document, keys: Keys, written: str, base: Path, allow_files: bool) -> Any:
     """The shape in a Hugging Face config.json; after a problem, a name that stands in for it."""
     from costmodel.architectures.hf_config import shape
 
@@ -209,13 +222,13 @@ def _configuration(document: Document, written: str, base: Path, allow_files: bo
         config = json.loads(read_file(base / written), parse_int=float, object_pairs_hook=_once)
         return {"name": cut(written, 100), **shape(config)}
     except json.JSONDecodeError as error:
-        document.report(("model",), f"{cut(written)} is not valid JSON ({error.msg}, line {error.lineno}); mend it")
+        document.report(keys, f"{cut(written)} is not valid JSON ({error.msg}, line {error.lineno}); mend it")
     except RecursionError:
-        document.report(("model",), f"{cut(written)} is nested too deep; write the path of a config.json")
+        document.report(keys, f"{cut(written)} is nested too deep; write the path of a config.json")
     except UnicodeDecodeError:
-        document.report(("model",), f"{cut(written)} is not UTF-8 text; write the path of a config.json")
+        document.report(keys, f"{cut(written)} is not UTF-8 text; write the path of a config.json")
     except ValueError as error:
-        document.report(("model",), f"{cut(written)}: {error}")
+        document.report(keys, f"{cut(written)}: {error}")
     return "unreadable"
 
 

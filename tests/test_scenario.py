@@ -396,3 +396,14 @@ def test_a_missing_step_of_compression_is_named():
         load(BASE | {"workload": "serve", "compression": [{"method": "quantise"}]}, ["compression.9.weights=int4"])
     assert caught.value.problems[0].path == "compression.9"
     assert "there is no step '9'; those of compression, counted from 0, are 0" in str(caught.value)
+
+
+def test_a_student_may_be_the_path_of_a_configuration(tmp_path):
+    (tmp_path / "config.json").write_bytes((CONFIGS / "llama-3.1-8b.json").read_bytes())
+    step = {"method": "distil", "student": "config.json", "tokens": 1e10}
+    for chain in (step, [step]):
+        student = load(BASE | {"workload": "serve"} | {"compression": chain}, base=tmp_path).compression[0].student
+        assert (student.layers, student.hidden) == (32, 4096)
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"compression\.0\.student: config\.json is not valid JSON"):
+        load(BASE | {"workload": "serve"} | {"compression": [step]}, base=tmp_path)
