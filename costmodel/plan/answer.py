@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from costmodel.api import Estimate, estimate
-from costmodel.plan.money import PlanError
+from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.scenario import Scenario, Training
 from costmodel.source import cut
 from costmodel.units import UnitError, count, parse
@@ -38,10 +38,10 @@ def training(scenario: Scenario, question: str) -> Training:
 
 
 def fitting(scenario: Scenario) -> Estimate:
-    """The estimate of a scenario. Raises PlanError with the nearest change that fits where it does not."""
+    """The estimate of a scenario. Raises DoesNotFit with the nearest change that fits where it does not."""
     answer = estimate(scenario)
     if not answer.fits:
-        raise PlanError(f"the job does not fit its devices; {answer.remedy}")
+        raise DoesNotFit(f"the job does not fit its devices; {answer.remedy}")
     return answer
 
 

@@ -10,7 +10,7 @@ from costmodel import ops
 from costmodel.formula import formula
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column, option, training
-from costmodel.plan.money import Axes, PlanError
+from costmodel.plan.money import Axes, DoesNotFit, PlanError
 from costmodel.source import cut
 from costmodel.sweeping import sweep
 from costmodel.units import Count, Fraction, PerSecond, Seconds, Usd
@@ -56,7 +56,7 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
     found = sweep(base, over)
     for name, fits in zip(groups, found["feasible"], strict=False):
         if not fits:
-            raise PlanError(f"the job has no layout on {total:,.0f} × {name}; leave {name} out, or change the numbers")
+            raise DoesNotFit(f"the job has no layout on {total:,.0f} × {name}; leave {name} out, or change the numbers")
     times, costs = found["totals.time_s"].tolist(), found["totals.cost_usd"].tolist()
     mixed = " + ".join(f"{n:,.0f} × {name}" for name, n in groups.items())
     speeds = {name: group_speed(n, t) for (name, n), t in zip(groups.items(), times, strict=False)}

@@ -10,7 +10,7 @@ from costmodel.api import estimate
 from costmodel.formula import formula
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column, option, training
-from costmodel.plan.money import PlanError
+from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.sweeping import sweep
 from costmodel.units import Count, Fraction, Seconds
 
@@ -45,7 +45,7 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
     found = sweep(base, {"devices": asked}, overrides=[("workload.global_batch", batch)])
     places = [i for i, fits in enumerate(found["feasible"]) if fits]
     if not places:
-        raise PlanError(
+        raise DoesNotFit(
             f"no layout fits {asked[0]:,} to {asked[-1]:,} devices; write more devices, or leave the layout to the rule"
         )
     places = [i for i in places if all(found["feasible"][places[0] : i])]  # up to the first gap
