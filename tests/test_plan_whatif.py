@@ -333,6 +333,17 @@ def test_bad_scenarios_are_one_clear_error(name, scenario):
     assert len(str(error.value).splitlines()) <= 4
 
 
+@pytest.mark.parametrize("name", sorted({*QUESTIONS} - {"sleep", "compress", "scale"}))
+def test_a_job_without_room_is_answered_with_exit_code_3(name, tmp_path, capsys):
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(TRAIN | {"model": "gpt-3-175b", "devices": 1}), encoding="utf-8")
+    more = ["--add", "a100-sxm-80gb=1"] if name == "fleet" else []
+    assert run(["plan", name, str(file), *more]) == 3
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert len(printed.err.splitlines()) == 1
+
+
 def test_a_day_is_a_period():
     assert plan.buy(TRAIN, "1 day").figures["period"] == DAY
 

@@ -14,13 +14,19 @@ from costmodel.cli.options import output_option, read, scenario_options
 def _question(name: str, help_text: str, *options: Callable[[Any], Any]) -> click.Command:
     """A command that hands its options, as typed, to the function of the same name in costmodel.plan."""
 
-    def ask(scenario: str | None, changes: tuple[str, ...], output: str, **said: Any) -> None:
+    def ask(scenario: str | None, changes: tuple[str, ...], output: str, **said: Any) -> int:
         from costmodel import plan
+        from costmodel.plan.money import DoesNotFit
 
         flags = {key: said.pop(key) for key in ("model", "hardware", "devices", "workload")}
         source, overrides = read(scenario, flags, changes)
         given = {option: value for option, value in said.items() if value not in (None, ())}
-        _show(getattr(plan, name)(source, overrides=overrides, **given), output)
+        try:
+            _show(getattr(plan, name)(source, overrides=overrides, **given), output)
+        except DoesNotFit as error:
+            click.echo(f"costmodel: {error}", err=True)
+            return 3
+        return 0
 
     for decorate in (output_option("text", "json", "csv"), *reversed(options), scenario_options):
         ask = decorate(ask)

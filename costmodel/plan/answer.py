@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from costmodel.api import Estimate, estimate
-from costmodel.plan.money import PlanError
+from costmodel.loading import Override, load
+from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.scenario import Scenario, Training
-from costmodel.source import cut
+from costmodel.source import ScenarioError, cut
 from costmodel.units import UnitError, count, parse
 
 
@@ -38,11 +40,22 @@ def training(scenario: Scenario, question: str) -> Training:
 
 
 def fitting(scenario: Scenario) -> Estimate:
-    """The estimate of a scenario. Raises PlanError with the nearest change that fits where it does not."""
+    """The estimate of a scenario. Raises DoesNotFit with the nearest change that fits where it does not."""
     answer = estimate(scenario)
     if not answer.fits:
-        raise PlanError(f"the job does not fit its devices; {answer.remedy}")
+        raise DoesNotFit(f"the job does not fit its devices; {answer.remedy}")
     return answer
+
+
+def possible(scenario: Scenario, changes: Sequence[Override]) -> Estimate | None:
+    """The estimate of a changed scenario; None where that does not fit, or where no layout of it can exist."""
+    try:
+        answer = estimate(load(scenario, changes))
+    except ScenarioError as error:
+        if error.clash:
+            return None
+        raise
+    return answer if answer.fits else None
 
 
 def option(text: str | float, name: str, example: str, unit: str = "", low: float = 0.0) -> float:

@@ -10,7 +10,7 @@ from costmodel.api import Estimate, estimate
 from costmodel.compression.account import state
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column
-from costmodel.plan.money import PlanError
+from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.quality.evidence import Expected
 
 USUAL = ("none", "fp8", "int4")
@@ -32,7 +32,7 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
     costs = [s.cost_per_million_tokens_usd for s in states]
     priced = [c for c in costs if c is not None]
     if not priced:
-        raise PlanError("none of these fits the devices; write more devices")
+        raise DoesNotFit("none of these fits the devices; write more devices")
     cheapest = costs.index(min(priced))
     making = [ops.total({str(n): step.cost_usd for n, step in enumerate(a.compression)}) for a in answers]
     return Answer(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column, fitting, training
+from costmodel.plan.answer import Answer, Column, fitting, possible, training
 from costmodel.plan.money import PlanError
 from costmodel.quality import steps as published
 from costmodel.quality.evidence import Expected, NoEvidence
-from costmodel.sweeping import sweep
 from costmodel.units import Count, Seconds
 from costmodel.workloads.formulas.step import tokens_per_step
 
@@ -42,22 +40,18 @@ def batch(scenario: Any, overrides: Sequence[Override] = ()) -> Answer:
     work = fitting(base).outcome.job.workload
     own = int(work.global_batch)
     sizes = [own // 2**n for n in range(OCTAVES, 0, -1) if own % 2**n == 0] + [own * 2**n for n in range(OCTAVES + 1)]
-    found = sweep(base, {"workload.global_batch": sizes})
+    found = [possible(base, [("workload.global_batch", size)]) for size in sizes]
     tokens = [tokens_per_step(size, work.sequence) for size in sizes]
     added = [_added_loss(work.tokens, size) for size in tokens]
-    times, costs, counts = (
-        [v if isfinite(v) else None for v in found[name].tolist()]
-        for name in ("totals.time_s", "totals.cost_usd", "performance.steps")
-    )
     best = published.best_batch_tokens(work.tokens)
     return Answer(
         "batch",
         {
             "batch": Column("1", tuple(sizes)),
             "tokens": Column("1", tuple(tokens)),
-            "steps": Column("1", tuple(counts)),
-            "time": Column("s", tuple(times)),
-            "cost": Column("USD", tuple(costs)),
+            "steps": Column("1", tuple(a and a.outcome.performance["steps"] for a in found)),
+            "time": Column("s", tuple(a and a.totals["time_s"] for a in found)),
+            "cost": Column("USD", tuple(a and a.totals["cost_usd"] for a in found)),
             "loss added": Column("nats", tuple(a and a.value for a in added)),
         },
         {

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 from costmodel import ops
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column, option, training
-from costmodel.plan.money import Axes, PlanError
+from costmodel.plan.answer import Answer, Column, option, possible, training
+from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.source import cut
-from costmodel.sweeping import sweep
 from costmodel.units import Count, Fraction, PerSecond, Seconds, Usd
 
 
@@ -45,30 +43,26 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
 
     Each device's speed is that in a fleet of its own kind, of the same size. Raises PlanError, ScenarioError.
     """
-    base = load(scenario, overrides)
+    base = load(scenario, [*overrides, ("ranges", False)])
     training(base, "a mixed fleet")
     if not isinstance(base.hardware, str):
         raise PlanError("a mixed fleet needs devices of the catalog; write hardware: h100-sxm")
-    groups = {base.hardware: float(base.devices)} | _groups(add, base.hardware)
+    groups = {base.hardware: base.devices} | _groups(add, base.hardware)
     total = sum(groups.values())
-    rows: list[tuple[str, float]] = [(name, total) for name in groups] + [(base.hardware, float(base.devices))]
-    over: Axes = {("hardware", "devices"): rows}
-    found = sweep(base, over)
-    for name, fits in zip(groups, found["feasible"], strict=False):
-        if not fits:
-            raise PlanError(f"the job has no layout on {total:,.0f} × {name}; leave {name} out, or change the numbers")
-    times, costs = found["totals.time_s"].tolist(), found["totals.cost_usd"].tolist()
-    mixed = " + ".join(f"{n:,.0f} × {name}" for name, n in groups.items())
-    speeds = {name: group_speed(n, t) for (name, n), t in zip(groups.items(), times, strict=False)}
-    slowest, balanced = max(times[:-1]), time_by_speed(total, ops.total(speeds))
-    table = [
-        (f"{n:,.0f} × {name}", t, c, None) for (name, n), t, c in zip(rows, times, costs, strict=True) if isfinite(t)
-    ]
+    answers = {}
+    for name in groups:
+        if (answer := possible(base, [("hardware", name), ("devices", total)])) is None:
+            raise DoesNotFit(f"the job has no layout on {total:,} × {name}; leave {name} out, or change the numbers")
+        answers[name] = answer
+    times, costs = ({k: a.totals[name] for k, a in answers.items()} for name in ("time_s", "cost_usd"))
+    mixed, alone = " + ".join(f"{n:,} × {name}" for name, n in groups.items()), f"{base.devices:,} × {base.hardware}"
+    speeds = {name: group_speed(n, times[name]) for name, n in groups.items()}
+    slowest, balanced = max(times.values()), time_by_speed(total, ops.total(speeds))
+    table = [(f"{total:,} × {name}", times[name], costs[name], None) for name in groups]
+    if (first := possible(base, ())) is not None:
+        table.append((alone, first.totals["time_s"], first.totals["cost_usd"], None))
     for how, time in (("equal shares", slowest), ("shares by speed", balanced)):
-        parts = {
-            name: share_of_cost(c, n, total, time, t)
-            for (name, n), t, c in zip(groups.items(), times, costs, strict=False)
-        }
+        parts = {name: share_of_cost(costs[name], n, total, time, times[name]) for name, n in groups.items()}
         table.append((f"mixed, {how}", time, ops.total(parts), waiting_share(balanced, time)))
     labels, time, cost, waiting = zip(*table, strict=True)
     return Answer(
@@ -81,8 +75,8 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
         },
         {
             "mixed": mixed,
-            "alone": f"{base.devices:,} × {base.hardware}",
-            "alone_time": times[-1] if isfinite(times[-1]) else None,
+            "alone": alone,
+            "alone_time": first and first.totals["time_s"],
             "equal_time": slowest,
             "split_time": balanced,
             "lost": waiting_share(balanced, slowest),
@@ -94,8 +88,8 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
     )
 
 
-def _groups(text: str, first: str) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _groups(text: str, first: str) -> dict[str, int]:
+    found: dict[str, int] = {}
     for part in text.split(","):
         name, _, number = (word.strip() for word in part.partition("="))
         if not name or not number or name in found or name == first:
@@ -103,5 +97,5 @@ def _groups(text: str, first: str) -> dict[str, float]:
         devices = option(number, "--add", "a100-sxm-80gb=32")
         if devices != int(devices):
             raise PlanError(f"--add {cut(part, 60)!r}: devices are counted whole; write for example a100-sxm-80gb=32")
-        found[name] = devices
+        found[name] = int(devices)
     return found

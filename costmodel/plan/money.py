@@ -32,6 +32,10 @@ class PlanError(ValueError):
     """A question that cannot be planned; the message is one line that says what to write."""
 
 
+class DoesNotFit(PlanError):
+    """A question about a job that its devices have no room for; the message says what would fit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Members of a family from small to large, and the scenarios of training and serving them.

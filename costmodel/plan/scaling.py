@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from costmodel.api import estimate
+from costmodel.api import Estimate, estimate
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column, option, training
-from costmodel.plan.money import PlanError
-from costmodel.sweeping import sweep
+from costmodel.plan.answer import Answer, Column, option, possible, training
+from costmodel.plan.money import DoesNotFit, PlanError
+from costmodel.scenario import Scenario
 from costmodel.units import Count, Fraction, Seconds
 
 DOUBLINGS = 10
@@ -41,19 +41,15 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
     if limit > 1:
         raise PlanError(f"--least: a doubling gains 1 at most, not {limit:g}; write for example 0.5")
     batch = int(estimate(base).outcome.job.workload.global_batch)
-    asked = [base.devices * 2**n for n in range(DOUBLINGS + 1)]
-    found = sweep(base, {"devices": asked}, overrides=[("workload.global_batch", batch)])
-    places = [i for i, fits in enumerate(found["feasible"]) if fits]
-    if not places:
-        raise PlanError(
-            f"no layout fits {asked[0]:,} to {asked[-1]:,} devices; write more devices, or leave the layout to the rule"
+    found = _doublings(base, batch)
+    if not found:
+        raise DoesNotFit(
+            f"no layout fits {base.devices:,} devices or more; change the model, or leave the layout to the rule"
         )
-    places = [i for i in places if all(found["feasible"][places[0] : i])]  # up to the first gap
-    gains = [gain_of_doubling(*pair) for pair in pairwise(found["totals.time_s"][places].tolist())]
-    places = places[: next((i for i, gain in enumerate(gains) if gain <= 0), len(gains)) + 1]  # more would be slower
-    devices, times, costs = (found[name][places].tolist() for name in ("devices", "totals.time_s", "totals.cost_usd"))
-    gains = [None, *gains[: len(places) - 1]]
-    worth = next((i for i, gain in enumerate(gains[1:]) if gain < limit), len(places) - 1)
+    devices = [answer.resolved.scenario.devices for answer in found]
+    times, costs = ([answer.totals[name] for answer in found] for name in ("time_s", "cost_usd"))
+    gains = [None, *(gain_of_doubling(*pair) for pair in pairwise(times))]
+    worth = next((i for i, gain in enumerate(gains[1:]) if gain < limit), len(found) - 1)
     cheapest = costs.index(min(costs))
     return Answer(
         "scale",
@@ -72,7 +68,7 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
             "worth_devices": devices[worth],
             "worth_time": times[worth],
             "worth_cost": costs[worth],
-            "next_gain": gains[worth + 1] if worth + 1 < len(places) else None,
+            "next_gain": gains[worth + 1] if worth + 1 < len(found) else None,
             "cheapest_devices": devices[cheapest],
             "cheapest_cost": costs[cheapest],
             "batch": batch,
@@ -82,3 +78,17 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
             "paid by time.",
         ),
     )
+
+
+def _doublings(base: Scenario, batch: int) -> list[Estimate]:
+    """The estimates on ever more devices, from the first that fits to the first that is no faster, or fits no more."""
+    found: list[Estimate] = []
+    for n in range(DOUBLINGS + 1):
+        answer = possible(base, [("devices", base.devices * 2**n), ("workload.global_batch", batch)])
+        if answer:
+            found.append(answer)
+        elif found:
+            break
+        if len(found) > 1 and found[-1].totals["time_s"] >= found[-2].totals["time_s"]:
+            break
+    return found
