@@ -25,10 +25,12 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
         return memory_bound_time(
             operator.calls,
             operator.traffic,
+            operator.depth,
             bandwidth,
             hardware.cache,
             law.bandwidth_efficiency,
             law.launch,
+            law.step_per_column,
             law.cache_speedup,
         )
     if isinstance(law, AttentionLaw):
