@@ -169,7 +169,6 @@ def _memory_bound_columns(records: Sequence[Record], facts: Facts) -> Columns:
     return {
         "calls": 1.0,
         "traffic": passes / 2 * copy_bytes(rows, columns, _widths(records)),
-        "depth": 0.0,
         "step_per_column": 0.0,
         "bandwidth": facts["memory_bandwidth"],
         "cache": facts["cache"],
@@ -213,7 +212,7 @@ def _chain_group(record: Record) -> str | None:
 def _bandwidth_time(
     traffic: Number, memory_bandwidth: Number, cache: Number, cache_speedup: Number, launch: Number
 ) -> Number:
-    return memory_bound_time(1.0, traffic, 0.0, memory_bandwidth, cache, 1.0, launch, 0.0, cache_speedup)
+    return memory_bound_time(1.0, traffic, memory_bandwidth, cache, 1.0, launch, 0.0, cache_speedup)
 
 
 BANDWIDTH = _law(

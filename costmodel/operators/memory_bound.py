@@ -51,13 +51,13 @@ def cached_share(traffic: Bytes, cache: Bytes) -> Fraction:
 def memory_bound_time(
     calls: Count,
     traffic: Bytes,
-    depth: Count,
     bandwidth: BytesPerSecond,
     cache: Bytes,
     bandwidth_efficiency: Fraction,
     launch: Seconds,
     step_per_column: Seconds,
     cache_speedup: Count,
+    depth: Count = 0.0,
 ) -> Seconds:
     """Time of `calls` operators that are bound by memory: launches, then the longer of moving and walking.
 

@@ -25,13 +25,13 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
         return memory_bound_time(
             operator.calls,
             operator.traffic,
-            operator.depth,
             bandwidth,
             hardware.cache,
             law.bandwidth_efficiency,
             law.launch,
             law.step_per_column,
             law.cache_speedup,
+            operator.depth,
         )
     if isinstance(law, AttentionLaw):
         return attention_time(
