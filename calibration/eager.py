@@ -55,6 +55,7 @@ UNUSED: dict[str, dict[str, tuple[float, str]]] = {
     matmul.PLAIN.name: {name: (value, "s" if "step" in name else "1") for name, value in PACKED.items()}
     | {"quantization_passes": (0.0, "1")},
     matmul.NARROW.name: {name: (value, "s" if "step" in name else "1") for name, value in PACKED.items()},
+    "memory-bound operators": {"step_per_column": (0.0, "s")},
     "attention": {"step_per_key": (0.0, "s"), "time_per_block": (0.0, "s")},
 }
 TABLE = "memory_bound:table"
@@ -168,6 +169,7 @@ def _memory_bound_columns(records: Sequence[Record], facts: Facts) -> Columns:
     return {
         "calls": 1.0,
         "traffic": passes / 2 * copy_bytes(rows, columns, _widths(records)),
+        "step_per_column": 0.0,
         "bandwidth": facts["memory_bandwidth"],
         "cache": facts["cache"],
     }
@@ -210,7 +212,7 @@ def _chain_group(record: Record) -> str | None:
 def _bandwidth_time(
     traffic: Number, memory_bandwidth: Number, cache: Number, cache_speedup: Number, launch: Number
 ) -> Number:
-    return memory_bound_time(1.0, traffic, memory_bandwidth, cache, 1.0, launch, cache_speedup)
+    return memory_bound_time(1.0, traffic, memory_bandwidth, cache, 1.0, launch, 0.0, cache_speedup)
 
 
 BANDWIDTH = _law(

@@ -202,6 +202,7 @@ class MemoryBoundLaw:
 
     bandwidth_efficiency: Fraction
     launch: Seconds
+    step_per_column: Seconds
     cache_speedup: Count
     backward: Count
 

@@ -18,9 +18,11 @@ CLASSES = {
     "embedding": "embedding",
     "quantize": "quantize",  # judged only: products have their own constant for it
 }
+HEAD = 128.0  # values in a head of the models timed
 CONSTANTS = (
     Constant("bandwidth_efficiency", "fraction", 0.6, 0.02, 1.3, 0.3),
     Constant("launch", "s", 2.5e-6, 2e-7, 1e-3, 0.4),
+    Constant("step_per_column", "s", 4e-10, 1e-12, 1e-8, 0.8),
     Constant("cache_speedup", "1", 1.5, 1.0, 8.0, 0.4),
 )
 
@@ -37,9 +39,21 @@ def columns(records: Sequence[Record], facts: Facts) -> Columns:
     return {
         "calls": np.ones(len(records)),
         "traffic": np.array([r["bytes"] for r in records], float),
+        "depth": np.array([_width(r) for r in records]),
         "bandwidth": np.full(len(records), facts["memory_bandwidth"]),
         "cache": np.full(len(records), facts["l2"]),
     }
+
+
+def _width(record: Record) -> float:
+    """Values in the row that a block takes; of rotary positions the records state heads of queries and of keys.
+
+    Sums and look-ups are cut into equal pieces whatever the rows are.
+    """
+    if record["shape"]["operation"] in ("add", "embedding"):
+        return 0.0
+    columns = sum(float(part) for part in str(record["shape"]["columns"]).split("+"))
+    return columns * (HEAD if record["shape"]["operation"] == "rope" else 1.0)
 
 
 def cell(record: Record) -> str:

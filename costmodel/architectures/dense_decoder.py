@@ -210,6 +210,7 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
         "norm",
         parameters=norm_parameters(shape.hidden, shape.norm_vectors, shape.layer_norms),
         traffic=norm_bytes(sequence_shard, shape.hidden, size.activation, shape.layer_norms),
+        depth=shape.hidden,
         calls=shape.layer_norms,
         saved=norm_inputs_bytes(sequence_shard, shape.hidden, size.activation),
     )
@@ -227,6 +228,7 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
         "activation",
         parameters=qk_norm_parameters(heads, kv_heads, shape.head_dim, shape.qk_norm),
         traffic=copy_bytes(tokens, qkv, size.activation),
+        depth=qkv,
     )
     attention = Operator(
         "attention",
@@ -252,6 +254,7 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
         "memory_bound",
         "activation",
         traffic=activation_traffic(tokens, up, ffn, size.activation),
+        depth=ffn,
         saved=saved_bytes(tokens, up, size.activation),
     )
     layer = (
@@ -316,6 +319,7 @@ def _head(shape: Shape, tokens: Number, size: ElementBytes, shards: Number) -> t
         "norm",
         parameters=norm_parameters(shape.hidden, shape.norm_vectors),
         traffic=norm_bytes(tokens, shape.hidden, size.activation),
+        depth=shape.hidden,
         saved=saved_bytes(tokens, shape.hidden, size.activation),
     )
     loss = Operator(
@@ -323,6 +327,7 @@ def _head(shape: Shape, tokens: Number, size: ElementBytes, shards: Number) -> t
         "memory_bound",
         "softmax",
         traffic=loss_bytes(tokens, vocab, size.logit),
+        depth=vocab,
         saved=saved_bytes(tokens, vocab, size.logit),
     )
     return norm, head, loss

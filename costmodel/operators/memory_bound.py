@@ -3,6 +3,7 @@
 Traffic counts each operand once; what an implementation moves twice is part of its class's bandwidth efficiency.
 """
 
+from costmodel import ops
 from costmodel.formula import formula
 from costmodel.units import Bytes, BytesPerSecond, Count, Fraction, Seconds
 
@@ -54,11 +55,15 @@ def memory_bound_time(
     cache: Bytes,
     bandwidth_efficiency: Fraction,
     launch: Seconds,
+    step_per_column: Seconds,
     cache_speedup: Count,
+    depth: Count = 0.0,
 ) -> Seconds:
-    """Time of `calls` operators that are bound by memory: launches, and traffic over the bandwidth that they reach.
+    """Time of `calls` operators that are bound by memory: launches, then the longer of moving and walking.
 
-    That is `cache_speedup` times higher where the bytes of a call stay in the last cache.
+    Moving is traffic over the bandwidth that they reach, `cache_speedup` times higher where the bytes of a call stay in
+    the last cache. Walking: one thread block takes a whole row of `depth` values, however few rows there are; 0 where
+    blocks take equal pieces.
     """
     reached = bandwidth_efficiency * (1 + (cache_speedup - 1) * cached_share(traffic / calls, cache))
-    return calls * launch + traffic / (reached * bandwidth)
+    return calls * launch + ops.maximum(traffic / (reached * bandwidth), calls * depth * step_per_column)

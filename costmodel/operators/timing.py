@@ -29,7 +29,9 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
             hardware.cache,
             law.bandwidth_efficiency,
             law.launch,
+            law.step_per_column,
             law.cache_speedup,
+            operator.depth,
         )
     if isinstance(law, AttentionLaw):
         return attention_time(
