@@ -44,13 +44,14 @@ def sentence(found: Mapping[str, Any], axes: Sequence[str]) -> str:
     if not feasible.any():
         return f"None of {len(feasible):,} points is feasible: {found['reason'][0]}."
     bests = []
-    for column in shown(found)[:2]:
+    varying = [c for c in shown(found) if np.nanmin(found[c]) < np.nanmax(found[c])]
+    for column in varying[:2]:
         words, unit = label(column)
         superlative, choose = ("most", np.nanargmax) if column in MOST else ("least", np.nanargmin)
         best = int(choose(found[column]))
         place = ", ".join(f"{axis.rpartition('.')[2]} = {at(found[axis][best])}" for axis in axes)
         bests.append(f"{superlative} {words} {show(float(found[column][best]), unit)} at {place}")
-    return f"{said}: {'; '.join(bests)}."
+    return f"{said}: {'; '.join(bests)}." if bests else f"{said}."
 
 
 def as_text(found: Mapping[str, Any], axes: Sequence[str], bars: bool = False) -> str:

@@ -55,7 +55,7 @@ def figure(found: Mapping[str, Any], axes: Sequence[str]) -> Any:
     if len(second) <= LINES and x.dtype.kind in "fi" and x.min() > 0 and x.max() / x.min() >= 20:
         chart.update_xaxes(type="log", dtick="D2" if x.max() / x.min() < 1000 else None)
     chart.update_xaxes(title=axes[0], row=len(columns), col=1)
-    chart.update_layout(height=300 * len(columns), template="plotly_white", margin={"t": 20, "b": 60})
+    chart.update_layout(height=300 * len(columns), template="plotly_white", margin={"t": 40, "b": 60})
     return chart.update_layout(legend_title=axes[-1] if second[0] else "")
 
 
@@ -103,15 +103,14 @@ def _map(chart: Any, row: int, found: Mapping[str, Any], axes: Sequence[str], co
         x=x,
         y=y,
         z=np.log10(np.where(found[column] > 0, found[column], np.nan)),
-        text=words,
+        text=np.where(good, words, ""),
         texttemplate="%{text}" if len(dict.fromkeys(x)) <= 10 else "",
         colorscale="Blues",
         showscale=False,
         **say,
     )
     cross = {"symbol": "x-thin", "size": 10, "line": {"width": 1, "color": "#666666"}}
-    wrong = ~good
-    points = {"x": np.array(x)[wrong].tolist(), "y": np.array(y)[wrong].tolist(), "text": words[wrong].tolist()}
+    points = {"x": np.array(x)[~good].tolist(), "y": np.array(y)[~good].tolist(), "text": words[~good].tolist()}
     chart.add_scatter(**points, mode="markers", marker=cross, showlegend=False, **say)
     chart.update_xaxes(type="category", row=row, col=1)
     chart.update_yaxes(type="category", row=row, col=1)
