@@ -9,12 +9,13 @@ from typing import Any
 from costmodel import plan
 from costmodel.catalog.table import find, key
 from costmodel.documents import DOCUMENTS, LEVERS, Lever
+from costmodel.loading import load
 from costmodel.plan.answer import Answer, Column
 from costmodel.plan.formulas import saved_share
 from costmodel.report.quantities import show
 from costmodel.report.text import LABELS, UNITS
 from costmodel.report.whatif import render
-from costmodel.sweeping import sweep, typed_axes
+from costmodel.sweeping import sweep, typed
 
 
 def named(name: str) -> Lever:
@@ -42,8 +43,9 @@ def places(lever: Lever) -> str:
 
 
 def _sweep(lever: Lever) -> Answer:
-    axes = typed_axes([str(lever.options["over"])])
-    found = sweep({}, axes, overrides=lever.overrides)
+    base = load({}, lever.overrides)
+    axes = typed(base, [str(lever.options["over"])])
+    found = sweep(base, axes)
     ((path, values),) = axes.items()
     columns = {path: Column("", tuple(map(_said, values)))}
     for name, label in LABELS.items():
