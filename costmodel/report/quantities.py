@@ -66,6 +66,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{float(text):,.0f}" if abs(value) < 1e6 else shortened(value, digits)
 
 
+def scale(value: float, unit: str) -> tuple[float, str]:
+    """The unit that a value is best read in: its size in SI, and its name."""
+    return _scale(abs(value), SCALES.get(unit, ((1.0, unit),)))
+
+
 def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:
     fitting = [scale for scale in scales if magnitude >= 0.9995 * scale[0]]
     return fitting[-1] if fitting else scales[0]

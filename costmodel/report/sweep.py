@@ -44,13 +44,14 @@ def sentence(found: Mapping[str, Any], axes: Sequence[str]) -> str:
     if not feasible.any():
         return f"None of {len(feasible):,} points is feasible: {found['reason'][0]}."
     bests = []
-    for column in shown(found)[:2]:
+    varying = [c for c in shown(found) if np.nanmin(found[c]) < np.nanmax(found[c])]
+    for column in varying[:2]:
         words, unit = label(column)
         superlative, choose = ("most", np.nanargmax) if column in MOST else ("least", np.nanargmin)
         best = int(choose(found[column]))
-        place = ", ".join(f"{axis.rpartition('.')[2]} = {_axis(found[axis][best])}" for axis in axes)
+        place = ", ".join(f"{axis.rpartition('.')[2]} = {at(found[axis][best])}" for axis in axes)
         bests.append(f"{superlative} {words} {show(float(found[column][best]), unit)} at {place}")
-    return f"{said}: {'; '.join(bests)}."
+    return f"{said}: {'; '.join(bests)}." if bests else f"{said}."
 
 
 def as_text(found: Mapping[str, Any], axes: Sequence[str], bars: bool = False) -> str:
@@ -62,8 +63,7 @@ def as_text(found: Mapping[str, Any], axes: Sequence[str], bars: bool = False) -
     notes = found["reason"][:count].tolist()
     rows = [[*axes, *(label(column)[0] for column in columns)]]
     rows += [
-        [*(_axis(found[axis][i]) for axis in axes), *(_cell(found, column, i) for column in columns)]
-        for i in range(count)
+        [*(at(found[axis][i]) for axis in axes), *(_cell(found, column, i) for column in columns)] for i in range(count)
     ]
     head, *lines = aligned(rows).splitlines()
     if bars and len(axes) <= 2 and count > 1:
@@ -92,5 +92,6 @@ def _bars(values: np.ndarray) -> list[str]:
     return ["█" * (n // 8) + " ▏▎▍▌▋▊▉"[n % 8].strip() for n in eighths]
 
 
-def _axis(value: Any) -> str:
+def at(value: Any) -> str:
+    """The value of an axis, as people write it."""
     return str(value) if isinstance(value, str | bool | np.bool_ | Mapping | Sequence) else show(float(value), "1")
