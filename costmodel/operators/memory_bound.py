@@ -3,6 +3,7 @@
 Traffic counts each operand once; what an implementation moves twice is part of its class's bandwidth efficiency.
 """
 
+from costmodel import ops
 from costmodel.formula import formula
 from costmodel.units import Bytes, BytesPerSecond, Count, Fraction, Seconds
 
@@ -60,5 +61,5 @@ def memory_bound_time(
 
     That is `cache_speedup` times higher where the bytes of a call stay in the last cache.
     """
-    reached = bandwidth_efficiency * (1 + (cache_speedup - 1) * cached_share(traffic / calls, cache))
+    reached = bandwidth_efficiency * (1 + (cache_speedup - 1) * cached_share(traffic / ops.maximum(calls, 1), cache))
     return calls * launch + traffic / (reached * bandwidth)

@@ -45,6 +45,7 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
             law.launch,
             law.step_per_key,
             law.time_per_block,
+            operator.calls,
         )
     return matmul_time(
         operator.flops,
@@ -61,4 +62,5 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
         law.overlap_power,
         law.write_cost,
         law.quantization_passes,
+        operator.calls,
     )
