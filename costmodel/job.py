@@ -302,8 +302,8 @@ class Job:
 def leaves(section: type = Job, prefix: str = "", shape: type = Shape) -> dict[str, str]:
     """The path and unit of every number of a job whose model has a shape of this class."""
     found: dict[str, str] = {}
-    for name, inner, unit in _plan(section, shape):
-        found |= leaves(inner, f"{prefix}{name}.") if inner else {prefix + name: unit}
+    for name, inner, written in _plan(section, shape):
+        found |= leaves(inner, f"{prefix}{name}.") if inner else {prefix + name: written}
     return found
 
 

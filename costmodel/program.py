@@ -65,8 +65,8 @@ class Program:
     """The operators of one device: `layer` runs `layers` times in the whole model, `first` and `last` once each.
 
     `boundary` is the size of what one layer hands to the next [B], `reduced` what each all-reduce of tensor parallelism
-    sums [B], `exchanged` what an all-to-all in its place sends once [B], `kv_per_token` what a token leaves in the KV cache of one layer [B], `kv_per_sequence` what the
-    output of an encoder does, once a sequence [B].
+    sums [B], `exchanged` what an all-to-all in its place sends once [B]. Of one layer, `kv_per_token` is what a token
+    leaves in the KV cache [B], `kv_per_sequence` what the output of an encoder does, once a sequence [B].
     """
 
     layers: Number

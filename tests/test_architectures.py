@@ -1,6 +1,7 @@
 """Vision, text, speech and recommendation: counts against published ones, units, workings, what makes no sense."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_multiply_adds_equal_the_published_ones(model, gmac):
 def test_tables_of_the_recommender_take_what_the_benchmark_says():
     # 26 tables of 187,767,399 rows together, 128 wide; MLPs 13-512-256-128 and 479-1024-1024-512-256-1 (MLPerf).
     mlps = [13, 512, 256, 128], [479, 1024, 1024, 512, 256, 1]
-    dense = sum(k * n + n for widths in mlps for k, n in zip(widths, widths[1:], strict=False))
+    dense = sum(k * n + n for widths in mlps for k, n in pairwise(widths))
     assert parameters(program("dlrm")) == 187_767_399 * 128 + dense
     assert parameters(program("dlrm")) == pytest.approx(models.model("dlrm").params_published, rel=0.002)
 

@@ -8,6 +8,7 @@ runs the MLPs, of which each device has a copy, on its own samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from costmodel.architectures.transformer import ElementBytes, Pass, product, saved_bytes, sharded
 from costmodel.formula import formula
@@ -127,5 +128,5 @@ def _mlp(name: str, rows: Number, widths: tuple[Number, ...], size: ElementBytes
     yes = constant(1.0, "bias", "with a bias")
     return tuple(
         product(f"{name} {place}", rows, n, k, yes, size, saved_bytes(rows, k, size.activation))
-        for place, (k, n) in enumerate(zip(widths, widths[1:], strict=False), start=1)
+        for place, (k, n) in enumerate(pairwise(widths), start=1)
     )

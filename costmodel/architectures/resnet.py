@@ -132,7 +132,7 @@ def _block(
     outer, three = outer_kernel(bottleneck), constant(3.0, "kernel", "of the bottleneck")
     one = constant(1.0, "kernel", "of the shortcut")
     out, before = block_width(inner, bottleneck), outer_stride(stride, bottleneck)
-    a, middle = _convolution(batch, f"{name} a", width, size, inner, outer, before)
+    a, _ = _convolution(batch, f"{name} a", width, size, inner, outer, before)
     b, _ = _convolution(batch, f"{name} b", inner, size, inner, three, stride)
     c, small = _convolution(batch, f"{name} c", inner, strided_size(size, stride), out, outer, one, relu=False)
     short, _ = _convolution(batch, f"{name} shortcut", width, size, out, one, stride, relu=False)

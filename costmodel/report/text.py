@@ -109,7 +109,7 @@ def asked(answer: Estimate) -> str:
     else:
         load = f"at {traffic.utilisation:.0%} of saturation"
     subject = f"{show(work.requests, '1')} requests" if kind == "infer" else "requests"
-    prompt = "one sample" if work.input_tokens is None else f"prompts of {show(work.input_tokens, '1')} tokens"
+    prompt = "a sample each" if work.input_tokens is None else f"prompts of {show(work.input_tokens, '1')} tokens"
     reply = "" if work.output_tokens is None else f" and answers of {show(work.output_tokens, '1')}"
     return f"Work: {subject} with {prompt}{reply}, {load}."
 
