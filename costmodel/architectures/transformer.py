@@ -273,7 +273,7 @@ def attend(
     keys: Number,
     saved: Number,
 ) -> Operator:
-    """Fused attention on `heads` heads: query-key `pairs`, those a kernel computes (`worked`), `keys` that a query sees."""
+    """Fused attention on `heads` heads: query-key `pairs`, those a kernel computes (`worked`), `keys` of a query."""
     return Operator(
         name,
         "attention",
