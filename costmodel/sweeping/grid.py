@@ -16,7 +16,7 @@ import numpy as np
 
 from costmodel import engine
 from costmodel.catalog import CatalogError
-from costmodel.job import Assumption, Job, Layout, assemble, numbers
+from costmodel.job import Assumption, Layout, assemble, numbers
 from costmodel.loading import Override, load
 from costmodel.memory import free_bytes
 from costmodel.outcome import Outcome
