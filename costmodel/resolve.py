@@ -211,8 +211,8 @@ UNSAID = {
     "output_tokens": "an example; state your own",
     "period": "a month of 30 days",
 }
-# Instruction data sets: from 52 thousand short examples (Taori et al. 2023, Alpaca) to a million long ones.
 FINETUNE_SAMPLES = (1e5, RULE, 1e4, 1e6, "a usual set for one task; state your own")
+# Instruction data sets: from 52 thousand short examples (Taori et al. 2023, Alpaca) to a million long ones.
 FINETUNE_TOKENS = (1e8, RULE, 1e7, 1e9, "a usual set of instructions, some epochs; state your own")
 
 
