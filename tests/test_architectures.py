@@ -11,6 +11,10 @@ from costmodel.catalog import models
 from costmodel.engine import outcome, settle
 from costmodel.job import Layout, dimensions, nodes, numbers
 from costmodel.loading import load
+from costmodel.plan.learning import batch
+from costmodel.plan.money import PlanError
+from costmodel.plan.pipeline import feed
+from costmodel.plan.scaling import scale
 from costmodel.program import forward_flops, parameters
 from costmodel.ranges import drawn
 from costmodel.resolve import resolve
@@ -182,6 +186,13 @@ def test_no_distillation_between_architectures(model, student):
     step = {"method": "distil", "student": student, "tokens": 1e9}
     with pytest.raises(ScenarioError, match="modelled for dense decoders alone"):
         estimate(said(model, "serve", compression=[step]))
+
+
+def test_plans_of_tokens_say_so():
+    for question in (feed, batch):
+        with pytest.raises(PlanError, match="language models alone, not for torchvision-vit-b-16"):
+            question(said("vit-b-16"))
+    assert max(scale(said("resnet-50", {"kind": "train", "global_batch": 64})).columns["devices"].values) <= 64
 
 
 def test_heads_that_tp_does_not_divide():

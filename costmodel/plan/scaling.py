@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from costmodel.api import estimate
+from costmodel.architectures.kinds import architecture_of
 from costmodel.formula import formula
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column, option, training
@@ -40,8 +41,10 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
     limit = option(least, "--least", "0.5")
     if limit > 1:
         raise PlanError(f"--least: a doubling gains 1 at most, not {limit:g}; write for example 0.5")
-    batch = int(estimate(base).outcome.job.workload.global_batch)
-    asked = [base.devices * 2**n for n in range(DOUBLINGS + 1)]
+    job = estimate(base).outcome.job
+    batch, whole = int(job.workload.global_batch), architecture_of(job.model).split == "nothing"
+    most = max(batch, base.devices) if whole else None  # a model on every device: none without a sample
+    asked = [n for n in (base.devices * 2**n for n in range(DOUBLINGS + 1)) if most is None or n <= most]
     found = sweep(base, {"devices": asked}, overrides=[("workload.global_batch", batch)])
     places = [i for i, fits in enumerate(found["feasible"]) if fits]
     if not places:
