@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from costmodel.architectures.dense_decoder import Shape
 from costmodel.architectures.kinds import ARCHITECTURES, Architecture
 from costmodel.catalog import CatalogError, models
 from costmodel.job import QK_NORM
 from costmodel.scenario import Scenario
-from costmodel.shapes import ModelFamily, ModelShape
+from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, VisionShape
 
+Said: TypeAlias = str | ModelShape | ModelFamily | VisionShape | RecommenderShape
 # What the shape in a scenario cannot say.
 UNSHAPED = {"head_bias": False, "embedding_norm": False}
 
@@ -29,19 +30,22 @@ class Model:
     note: str = ""
 
 
-def model(said: str | ModelShape | ModelFamily, user: str) -> Model:
+def model(said: Said, user: str) -> Model:
     """The model that a scenario names or describes; `user` is the source of what it describes itself.
 
     Raises CatalogError for a name that is unknown or ambiguous, and for a family that is not modelled.
     """
     note = ""
+    if isinstance(said, VisionShape | RecommenderShape):
+        made = ARCHITECTURES["vit" if isinstance(said, VisionShape) else "recommender"]
+        return Model(said.name or f"custom {made.name}", made, said.model_dump(), "given", user)
     if isinstance(said, ModelFamily):
         from costmodel.architectures.family import FAMILIES, member
 
-        made, count = member(said.family, said.parameters)
+        rule, count = member(said.family, said.parameters)
         status, source, name = "inferred", FAMILIES[said.family].source, f"{said.family} of {count / 1e9:.4g} B"
         note = f"rule of family {said.family} for {said.parameters:,.0f} parameters"
-        said = ModelShape.model_validate(made)
+        said = ModelShape.model_validate(rule)
         shape = said.model_dump() | UNSHAPED
     elif isinstance(said, ModelShape):
         status, source, name = "given", user, said.name or "custom model"

@@ -203,3 +203,15 @@ def test_heads_that_tp_does_not_divide():
 def test_tokens_and_samples_exclude_each_other():
     with pytest.raises(ScenarioError, match="tokens and samples exclude each other"):
         said("vit-b-16", {"kind": "train", "tokens": 1e9, "samples": 1e6})
+
+
+def test_shapes_can_be_given():
+    vision = {"layers": 12, "hidden": 768, "heads": 12, "ffn": 3072, "image_size": 224, "patch_size": 16}
+    assert parameters(program(vision)) == 86_567_656  # as torchvision's vit_b_16
+    clicks = {"tables": 26, "rows": 187_767_399}
+    assert parameters(program(clicks)) == parameters(program("dlrm"))
+    for name, value, words in (("patch_size", 15, "does not divide image_size = 224"), ("heads", 7, "heads = 7")):
+        with pytest.raises(ScenarioError, match=words):
+            said(vision | {name: value})
+    with pytest.raises(ScenarioError, match="did you mean 'classes'"):
+        said(vision | {"clases": 10})
