@@ -68,6 +68,14 @@ def test_tables_of_the_recommender_take_what_the_benchmark_says():
     assert parameters(program("dlrm")) == pytest.approx(models.model("dlrm").params_published, rel=0.002)
 
 
+# Radford et al. 2022, table 1, in millions; which tables the paper counts it does not say.
+@pytest.mark.parametrize(
+    ("size", "millions"), [("tiny", 39), ("base", 74), ("small", 244), ("medium", 769), ("large-v3", 1550)]
+)
+def test_speech_has_about_the_parameters_of_the_paper(size, millions):
+    assert parameters(program(f"whisper-{size}")) == pytest.approx(millions * 1e6, rel=0.035)
+
+
 def test_text_encoder_by_hand():
     # BERT base, 512 tokens: 12 layers of 12 · 768² weights, attention of every token to every other, the pooler.
     macs = 12 * (512 * 12 * 768**2 + 2 * 512**2 * 768) + 768**2
