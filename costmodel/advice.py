@@ -12,7 +12,7 @@ from costmodel.parallel.layout import POWERS
 from costmodel.resolve import Resolved
 from costmodel.units import shortened
 from costmodel.workloads.formulas.step import tokens_per_step
-from costmodel.workloads.formulas.work import usual_batch
+from costmodel.workloads.train_program import items, usual_batch
 
 # Assumptions that a scenario states under another name.
 SAID_AS = {"costs.rate": "costs.staff", "profile.framework.host_time_per_step": "engine.host_time"}
@@ -48,18 +48,21 @@ def _remedy(resolved: Resolved, path: str) -> str | None:
 def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
     work, layout = result.job.workload, result.job.parallelism
     said = resolved.assumptions["workload.global_batch"].value
-    batch = tokens_per_step(work.global_batch, work.sequence)
-    if said is None and layout.dp * layout.micro_batch > usual_batch(work.sequence):
+    amount, each = items(result.job)
+    unit = "tokens" if work.samples is None else "samples"
+    batch, usual = tokens_per_step(work.global_batch, each), usual_batch(result.job, work.sequence)
+    if said is None and layout.dp * layout.micro_batch > usual:
         yield (
-            f"the global batch grew to {shortened(batch)} tokens, not about 4 M, since each of "
-            f"{layout.dp:,.0f} replicas needs a micro-batch; set workload.global_batch, or use fewer devices"
+            f"the global batch grew to {shortened(batch)} {unit}, not about {shortened(tokens_per_step(usual, each))}, "
+            f"since each of {layout.dp:,.0f} replicas needs a micro-batch; set workload.global_batch, "
+            "or use fewer devices"
         )
-    if batch > work.tokens:
+    if batch > amount:
         yield (
-            f"one step takes {shortened(batch)} tokens, and the whole run has {shortened(work.tokens)}; "
+            f"one step takes {shortened(batch)} {unit}, and the whole run has {shortened(amount)}; "
             "set workload.global_batch"
         )
-    if resolved.kind == "train":
+    if resolved.kind == "train" and work.samples is None:
         from costmodel.quality.evidence import NoEvidence
         from costmodel.quality.steps import batch_over_best
 

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from costmodel.architectures.dense_decoder import Shape
+from costmodel.architectures.kinds import shape_with
 from costmodel.trace import Node
 from costmodel.units import (
     Bytes,
@@ -81,12 +82,14 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be done; the fields of the other kinds of workload are None.
+    """What is to be done; the fields of the other kinds of workload, and of models, are None.
 
     `rank` is that of the adapters that are trained alone, None where all weights are.
     """
 
     tokens: Count
+    samples: Count
+    epochs: Count
     sequence: Count
     global_batch: Count
     input_tokens: Count
@@ -159,7 +162,7 @@ class Costs:
     grid: KilogramsPerJoule
     embodied: Kilograms
     storage: UsdPerByteSecond
-    data_bytes_per_token: Bytes
+    data_bytes: Bytes
     checkpoints_kept: Count
     checkpoint_bandwidth: BytesPerSecond
     retention: Seconds
@@ -283,10 +286,10 @@ class Laws:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All numbers of one estimate, in one kind of number."""
+    """All numbers of one estimate, in one kind of number. `model` is the shape of some architecture."""
 
     devices: Count
-    model: Shape
+    model: Any
     hardware: Hardware
     workload: Work
     traffic: Traffic
@@ -297,27 +300,27 @@ class Job:
 
 
 @cache
-def leaves(section: type = Job, prefix: str = "") -> dict[str, str]:
-    """The path and unit of every number of a job."""
+def leaves(section: type = Job, prefix: str = "", shape: type = Shape) -> dict[str, str]:
+    """The path and unit of every number of a job whose model has a shape of this class."""
     found: dict[str, str] = {}
-    for name, hint in typing.get_type_hints(section, include_extras=True).items():
-        if dataclasses.is_dataclass(hint):
-            found |= leaves(typing.cast(type, hint), f"{prefix}{name}.")
-        else:
-            found[prefix + name] = hint.__metadata__[0]
+    for name, inner, written in _plan(section, shape):
+        found |= leaves(inner, f"{prefix}{name}.") if inner else {prefix + name: written}
     return found
 
 
 @cache
-def _plan(section: Any) -> tuple[tuple[str, Any], ...]:
-    hints = typing.get_type_hints(section)
-    return tuple((n, h if dataclasses.is_dataclass(h) else None) for n, h in hints.items())
+def _plan(section: Any, shape: type) -> tuple[tuple[str, Any, str], ...]:
+    """The fields of a section: name, class where it is a section itself, unit where it is a number."""
+    hints = typing.get_type_hints(section, include_extras=True)
+    if section is Job:
+        hints["model"] = shape
+    return tuple((n, h, "") if dataclasses.is_dataclass(h) else (n, None, h.__metadata__[0]) for n, h in hints.items())
 
 
-def build(section: type[Section], value: Callable[[str], Number], prefix: str = "") -> Section:
-    """A job (or section) with every number from `value(path)`."""
+def build(section: type[Section], value: Callable[[str], Number], prefix: str = "", shape: type = Shape) -> Section:
+    """A job (or section) with every number from `value(path)`, and a model of this class of shapes."""
     numbers: dict[str, Any] = {}
-    for name, inner in _plan(typing.cast(Any, section)):
+    for name, inner, _ in _plan(typing.cast(Any, section), shape):
         numbers[name] = build(inner, value, f"{prefix}{name}.") if inner else value(prefix + name)
     return section(**numbers)
 
@@ -325,9 +328,16 @@ def build(section: type[Section], value: Callable[[str], Number], prefix: str = 
 Assumptions = dict[str, Assumption]
 
 
+def assemble(assumptions: Assumptions, value: Callable[[str], Number]) -> Job:
+    """The job of these assumptions with every number from `value(path)`."""
+    start = "model."
+    fields = {path.removeprefix(start) for path in assumptions if path.startswith(start)}
+    return build(Job, value, shape=shape_with(fields))
+
+
 def numbers(assumptions: Assumptions) -> Job:
     """The job in plain numbers."""
-    return build(Job, lambda path: assumptions[path].value)
+    return assemble(assumptions, lambda path: assumptions[path].value)
 
 
 def nodes(assumptions: Assumptions) -> Job:
@@ -337,9 +347,13 @@ def nodes(assumptions: Assumptions) -> Job:
         leaf = assumptions[path]
         return None if leaf.value is None else Node(leaf.value, path, leaf=leaf)
 
-    return build(Job, node)
+    return assemble(assumptions, node)
 
 
 def dimensions(assumptions: Assumptions) -> Job:
     """The job in dimensions alone: an estimate of it checks the units of everything it passes through."""
-    return build(Job, lambda path: None if assumptions[path].value is None else unit(assumptions[path].unit)[1])
+
+    def dimension(path: str) -> Number:
+        return None if assumptions[path].value is None else unit(assumptions[path].unit)[1]
+
+    return assemble(assumptions, dimension)

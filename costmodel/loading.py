@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from costmodel.compression.schema import ORDER, Distil, Prune, Quantise, Sparsify
 from costmodel.fields import Base, Clash, figure
 from costmodel.scenario import SHORTHAND, Adapters, DeviceSpec, Inference, Scenario, Serving, Staff, Training
-from costmodel.shapes import ModelFamily, ModelShape
+from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, VisionShape
 from costmodel.source import (
     DEEPEST,
     LARGEST_FILE,
@@ -34,7 +34,16 @@ from costmodel.source import (
 
 # The class behind each part of a validation error's location: variants, which no user wrote, and sections.
 VARIANTS: dict[str, type[Base] | None] = {
-    **{"text": None, "[key]": None, "shape": ModelShape, "member": ModelFamily, "device": DeviceSpec, "team": Staff},
+    **{
+        "text": None,
+        "[key]": None,
+        "shape": ModelShape,
+        "member": ModelFamily,
+        "vision": VisionShape,
+        "recommender": RecommenderShape,
+        "device": DeviceSpec,
+        "team": Staff,
+    },
     **{"train": Training, "finetune": Training, "serve": Serving, "infer": Inference},
     **{"quantise": Quantise, "prune": Prune, "sparsify": Sparsify, "distil": Distil},
 }

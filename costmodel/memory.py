@@ -51,6 +51,12 @@ def kv_cache_bytes(sequences: Count, tokens: Count, layers: Count, per_token: By
     return sequences * tokens * layers * per_token
 
 
+@formula(r"M_{enc}", source="radford-2022")
+def encoder_cache_bytes(sequences: Count, layers: Count, per_sequence: Bytes) -> Bytes:
+    """Keys and values that a decoder's layers keep of what an encoder put out, however many tokens follow."""
+    return sequences * layers * per_sequence
+
+
 @formula(r"B_{max}", source="pope-2022")
 def sequences_that_fit(capacity: Bytes, used: Bytes, fragmentation: Fraction, kv_per_sequence: Bytes) -> Count:
     """Sequences whose KV cache fits beside everything else; below 1 when not even one does."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from costmodel import ops
 from costmodel.formula import formula
 from costmodel.trace import constant
-from costmodel.units import Count, Flop, Number, Seconds
+from costmodel.units import Bytes, Count, Flop, Number, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,16 @@ class Operator:
     parameters : parameters that this device holds for it.
     flops, traffic : operations and memory traffic [B].
     inputs, outputs : of that traffic what a product reads of activations and what it writes [B].
-    depth : length of its serial walk: k of a product, keys of attention, the row that a block of a memory-bound operator takes.
+    depth : length of its serial walk: k of a product, keys of attention, the row that a block of a memory-bound
+        operator takes.
     work, blocks : operations of attention as its kernel runs them, and the blocks that it is cut into.
-    calls : how many kernels it stands for.
+    calls : how many equal kernels it stands for; `depth` and `blocks` are those of one, the rest is that of all.
     saved : bytes kept for the backward pass when nothing is recomputed.
     cheap : a memory-bound operator can rebuild what is saved, which selective recomputation does.
     high_precision : stays in 16 bits even when the layers compute in 8 or 4.
     frozen : its parameters are not trained.
+    sparse : a pass touches few of its parameters, which the backward pass updates on the way; no two devices have the
+        same ones.
 
     """
 
@@ -49,6 +53,7 @@ class Operator:
     cheap: bool = False
     high_precision: bool = False
     frozen: bool = False
+    sparse: bool = False
 
     @property
     def compressed(self) -> bool:
@@ -60,8 +65,9 @@ class Operator:
 class Program:
     """The operators of one device: `layer` runs `layers` times in the whole model, `first` and `last` once each.
 
-    `boundary` is the size of what one layer hands to the next [B], `kv_per_token` what a token leaves in
-    the KV cache of one layer [B].
+    `boundary` is the size of what one layer hands to the next [B], `reduced` what each all-reduce of tensor parallelism
+    sums [B], `exchanged` what an all-to-all in its place sends once [B]. Of one layer, `kv_per_token` is what a token
+    leaves in the KV cache [B], `kv_per_sequence` what the output of an encoder does, once a sequence [B].
     """
 
     layers: Number
@@ -69,7 +75,10 @@ class Program:
     first: tuple[Operator, ...]
     last: tuple[Operator, ...]
     boundary: Number
-    kv_per_token: Number
+    reduced: Number | None = None
+    exchanged: Number | None = None
+    kv_per_token: Number = 0.0
+    kv_per_sequence: Number | None = None
 
 
 @formula(r"N", source="definition")
@@ -95,6 +104,49 @@ def summed(operators: Iterable[Operator], value: Callable[[Operator], Number]) -
     return ops.total({operator.name: value(operator) for operator in operators})
 
 
+@formula(r"n", source="definition")
+def repeated_count(times: Count, count: Count) -> Count:
+    """A count that recurs."""
+    return times * count
+
+
+@formula(r"F", source="definition")
+def repeated_flops(times: Count, flops: Flop) -> Flop:
+    """Operations that recur."""
+    return times * flops
+
+
+@formula(r"B", source="definition")
+def repeated_bytes(times: Count, size: Bytes) -> Bytes:
+    """Bytes that recur."""
+    return times * size
+
+
+RECURRING = {
+    repeated_count: ("parameters", "calls"),
+    repeated_flops: ("flops", "work"),
+    repeated_bytes: ("traffic", "inputs", "outputs", "saved"),
+}
+
+
+def repeated(times: Number, operators: Iterable[Operator]) -> tuple[Operator, ...]:
+    """Operators that stand `times` over in a model, each with weights of its own."""
+
+    def recurring(operator: Operator) -> Iterator[tuple[str, Number]]:
+        for rule, names in RECURRING.items():
+            for name in names:
+                value = getattr(operator, name)
+                if not (isinstance(value, float) and value == 0):  # nothing stays nothing, of whatever unit
+                    yield name, rule(times, value)
+
+    return tuple(replace(o, **dict(recurring(o))) for o in operators)
+
+
+def largest(operators: Iterable[Operator], value: Callable[[Operator], Number]) -> Number:
+    """The largest `value` of an operator."""
+    return reduce(ops.maximum, map(value, operators))
+
+
 def parameters(program: Program) -> Number:
     """Parameters of the whole program."""
     layer, first, last = (summed(part, lambda o: o.parameters) for part in (program.layer, program.first, program.last))
@@ -104,6 +156,11 @@ def parameters(program: Program) -> Number:
 def trained(operators: Iterable[Operator]) -> Number:
     """Parameters of operators that are trained."""
     return summed(operators, lambda o: 0.0 if o.frozen else o.parameters)
+
+
+def reduced(operators: Iterable[Operator]) -> Number:
+    """Parameters of operators that have a gradient, which devices with the same parameters reduce."""
+    return summed((o for o in operators if not o.sparse), lambda o: 0.0 if o.frozen else o.parameters)
 
 
 def frozen_flops(program: Program) -> Number:

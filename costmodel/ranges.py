@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from costmodel.engine import outcome
-from costmodel.job import Assumption, Assumptions, Job, Layout, build
+from costmodel.job import Assumption, Assumptions, Job, Layout, assemble
 from costmodel.outcome import Outcome
 from costmodel.units import Number
 
@@ -60,7 +60,7 @@ def drawn(assumptions: Assumptions, layout: Layout) -> tuple[Job, list[Assumptio
     z = normals(len(spread))
     values: dict[str, Number] = {a.path: draw(a, z[i]) for i, a in enumerate(spread)}
     values |= {f"parallelism.{name}": getattr(layout, name) for name in Layout.__slots__}
-    return build(Job, lambda path: values[path] if path in values else assumptions[path].value), spread
+    return assemble(assumptions, lambda path: values[path] if path in values else assumptions[path].value), spread
 
 
 def ranges(

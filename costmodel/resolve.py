@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from costmodel import profile
-from costmodel.architectures.dense_decoder import Shape
+from costmodel.architectures.kinds import Architecture, Samples
 from costmodel.catalog import CatalogError, economics, embodied, formats, grids, prices, pue
 from costmodel.compression.effects import (
     SPARSE_GAIN,
@@ -21,12 +21,14 @@ from costmodel.compression.formulas import sparse_peak
 from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
 from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
-from costmodel.model import model
+from costmodel.model import Model, misfits, model
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelFamily
+from costmodel.source import clash
 from costmodel.units import HOUR, MONTH, YEAR
 from costmodel.workloads.formulas.run import mean_time_between_failures
 
+TRAINING = ("train", "finetune")
 USER = "stated in the scenario"
 RULE = "costmodel-prior"
 OPTIMIZER_STATE = {"adamw": 12.0, "adam": 12.0, "sgd-momentum": 8.0, "sgd": 4.0}
@@ -48,8 +50,8 @@ class Resolved:
 class _Book:
     """Collects assumptions by path."""
 
-    def __init__(self) -> None:
-        self.units = leaves()
+    def __init__(self, shape: type) -> None:
+        self.units = leaves(shape=shape)
         self.found: Assumptions = {}
 
     def set(
@@ -74,16 +76,19 @@ def resolve(scenario: Scenario) -> Resolved:
     Raises CatalogError for a name that is unknown, ambiguous or of a family that is not modelled, and for a device
     without a price when none is stated; ScenarioError for a format that the device lacks.
     """
-    book = _Book()
+    found = _model(scenario)
+    name, made = found.name, found.architecture
+    book = _Book(made.shape)
     book.set("devices", scenario.devices, "given", USER)
-    name = _model(book, scenario)
+    for field in made.fields:
+        book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
     hardware = device(scenario.hardware, USER)
     compute, sparse = _precision(book, scenario, hardware)
     _hardware(book, hardware, compute, sparse)
-    _work(book, scenario)
+    _work(book, scenario, made)
     _traffic(book, scenario)
     _layout(book, scenario)
-    _costs(book, scenario, hardware)
+    _costs(book, scenario, hardware, made)
     _profile(book, scenario, hardware, compute)
     missing = set(book.units) - set(book.found)
     if missing:
@@ -104,29 +109,33 @@ def _warnings(scenario: Scenario, assumptions: Assumptions, model: str) -> list[
                 f"family {asked.family} has no member of {asked.parameters / 1e9:.4g} B; taken is {model} ({off:+.1%})"
             )
     said = [assumptions[f"workload.{name}"].value for name in ("sequence", "input_tokens", "output_tokens")]
-    length, longest = sum(value or 0.0 for value in said), assumptions["model.max_sequence"].value
-    if length > longest:
-        found.append(f"{length:,.0f} tokens are more than the {longest:,.0f} that {model} was made for")
+    length, longest = sum(value or 0.0 for value in said), assumptions.get("model.max_sequence")
+    if longest is not None and length > longest.value:
+        found.append(f"{length:,.0f} tokens are more than the {longest.value:,.0f} that {model} was made for")
     return found
 
 
-def _model(book: _Book, scenario: Scenario) -> str:
-    """Set the shape that is left after all steps of compression; returns its name."""
-    found = model(scenario.model, USER)
+def _model(scenario: Scenario) -> Model:
+    """The model that is left after all steps of compression. Raises ScenarioError for what it has no use for."""
+    found = _fitting(scenario, model(scenario.model, USER))
     for step in scenario.compression:
         if isinstance(step, Distil):
-            found = replace(model(step.student, USER), note=f"distilled from {found.name}")
+            found = replace(_fitting(scenario, model(step.student, USER)), note=f"distilled from {found.name}")
         elif isinstance(step, Prune):
             found = replace(found, name=f"{found.name}, pruned", fields=pruned(found.fields, step), note="pruned")
-    for field in Shape.__slots__:
-        book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
-    return found.name
+    return found
+
+
+def _fitting(scenario: Scenario, model: Model) -> Model:
+    if (wrong := next(misfits(scenario, model), None)) is not None:
+        raise clash(*wrong)
+    return model
 
 
 def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, bool]:
     """Set the number formats; returns that of the layers' products, and whether these skip a pattern of zeros."""
     said, half = scenario.precision, device.usual_format
-    training = scenario.workload.kind in ("train", "finetune")
+    training = scenario.workload.kind in TRAINING
     device.peak(said.compute or half)  # raises for a format that the device lacks
     defaults = {
         "weights": half if training or said.compute is None else said.compute,
@@ -139,7 +148,7 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, bo
         size = formats.number_format(given or default).bytes
         book.set(f"precision.{use}", size, *(("given", USER) if given else ("default", RULE)), note=given or default)
     plain, name = book.found["precision.weights"], said.weights or defaults["weights"]
-    width = book.found["model.hidden"].value
+    width = book.found.get("model.hidden", plain).value  # looked at by compression, which knows decoders alone
     held = weights(scenario.compression, Weights(plain.value, plain.value, name, name), device, width)
     compute, size = held.computed or said.compute or half, formats.number_format(half).bytes
     if held.note != name:
@@ -193,6 +202,8 @@ def _hardware(book: _Book, device: Device, compute: str, sparse: bool) -> None:
 # Where the figures come from that a workload leaves unsaid.
 UNSAID = {
     "tokens": "20 tokens per parameter",
+    "samples": "does not apply",
+    "epochs": "does not apply",
     "sequence": "the smaller of the model's maximum and 8,192",
     "global_batch": "about 4 M tokens",
     "requests": "an example; state your own",
@@ -200,23 +211,54 @@ UNSAID = {
     "output_tokens": "an example; state your own",
     "period": "a month of 30 days",
 }
+FINETUNE_SAMPLES = (1e5, RULE, 1e4, 1e6, "a usual set for one task; state your own")
 # Instruction data sets: from 52 thousand short examples (Taori et al. 2023, Alpaca) to a million long ones.
 FINETUNE_TOKENS = (1e8, RULE, 1e7, 1e9, "a usual set of instructions, some epochs; state your own")
 
 
-def _work(book: _Book, scenario: Scenario) -> None:
+def _work(book: _Book, scenario: Scenario, made: Architecture) -> None:
     work = scenario.workload
+    unused = _unused(made)
     for name, note in UNSAID.items():
-        value = getattr(work, name, None)
+        value = None if name in unused else getattr(work, name, None)
         if name in work.model_fields_set and value is not None:
             book.set(f"workload.{name}", value, "given", USER)
         else:
             source = "hoffmann-2022" if name == "tokens" else RULE
             book.set(f"workload.{name}", value, "default", source, note=note)
-    if work.kind == "finetune":
+    if made.samples is not None:
+        _samples(book, work, made.samples)
+        if made.generates and work.kind in TRAINING:
+            given, longest = getattr(work, "sequence", None), book.found["model.max_sequence"].value
+            book.given_or("workload.sequence", given, longest, RULE, note="transcripts padded to the longest")
+    elif work.kind == "finetune":
         book.given_or("workload.tokens", work.tokens, *FINETUNE_TOKENS)
+    if "max_sequence" in made.fields and not made.generates and "input_tokens" not in work.model_fields_set:
+        prompt, longest = book.found["workload.input_tokens"], book.found["model.max_sequence"].value
+        if prompt.value is not None:
+            book.set("workload.input_tokens", min(prompt.value, longest), "default", RULE, note=prompt.note)
     adapters = getattr(work, "adapters", None)
     book.given_or("workload.rank", adapters and adapters.rank, None, RULE, note="all weights are trained")
+
+
+def _unused(made: Architecture) -> set[str]:
+    """What a workload says of text that does not apply to a model: it takes samples, or generates nothing."""
+    fields = {"tokens", "input_tokens"} if made.samples is not None else {"samples", "epochs"}
+    if not made.generates:
+        fields |= {"output_tokens"} | ({"sequence"} if made.samples is not None else set())
+    return fields
+
+
+def _samples(book: _Book, work: Any, usual: Samples) -> None:
+    """Set samples and epochs of training: a usual data set unless said otherwise."""
+    if work.kind not in TRAINING:
+        return
+    if work.kind == "finetune":
+        book.given_or("workload.samples", work.samples, *FINETUNE_SAMPLES)
+        book.given_or("workload.epochs", work.epochs, 1.0 if work.samples else 3.0, RULE, note="as fine-tuning has")
+        return
+    book.given_or("workload.samples", work.samples, usual.count, usual.source, note=usual.note)
+    book.given_or("workload.epochs", work.epochs, 1.0 if work.samples else usual.epochs, RULE, note=usual.note)
 
 
 def _traffic(book: _Book, scenario: Scenario) -> None:
@@ -239,7 +281,7 @@ def _layout(book: _Book, scenario: Scenario) -> None:
         book.given_or(f"parallelism.{name}", getattr(said, name), None, RULE, note="the first layout that fits")
     level = None if said.recompute is None else RECOMPUTE.index(said.recompute)
     book.given_or("parallelism.recompute", level, None, RULE, note="0 none, 1 selective, 2 full; the first that fits")
-    training = scenario.workload.kind in ("train", "finetune")
+    training = scenario.workload.kind in TRAINING
     note = "1 in training, 0 in inference engines; without effect when tp = 1"
     book.given_or("parallelism.sequence_parallel", said.sequence_parallel, training, RULE, note=note)
 
@@ -255,7 +297,7 @@ def _profile(book: _Book, scenario: Scenario, device: Device, compute: str) -> N
         book.set("profile.framework.host_time_per_step", scenario.engine.host_time, "given", USER)
 
 
-def _costs(book: _Book, scenario: Scenario, device: Device) -> None:
+def _costs(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> None:
     said = scenario.costs
     own = said.pricing == "own"
     book.given_or("costs.own", own if said.pricing else None, own, RULE, note="1 when bought, 0 when rented")
@@ -272,7 +314,7 @@ def _costs(book: _Book, scenario: Scenario, device: Device) -> None:
         book.set("costs.price", rental.value, "catalog", rental.source, rental.low, rental.high, note)
     _capital(book, said, device, own)
     _surroundings(book, said, device)
-    _storage(book, said)
+    _storage(book, said, made.samples)
     _staff(book, said, scenario.workload.kind)
 
 
@@ -294,7 +336,8 @@ def _capital(book: _Book, said: Any, device: Device, own: bool) -> None:
     else:
         overhead = economics.value("epoch_server_cost_overhead")
         book.set("costs.server_overhead", overhead.mid, "catalog", overhead.source, overhead.low, overhead.high)
-    book.set("costs.hosting", 0.10 / HOUR, "default", RULE, 0.05 / HOUR, 0.20 / HOUR, "space and operations per device")
+    note = "space and operations per device"
+    book.given_or("costs.hosting", said.hosting, 0.10 / HOUR, RULE, 0.05 / HOUR, 0.20 / HOUR, note)
 
 
 def _surroundings(book: _Book, said: Any, device: Device) -> None:
@@ -321,10 +364,13 @@ def _surroundings(book: _Book, said: Any, device: Device) -> None:
     )
 
 
-def _storage(book: _Book, said: Any) -> None:
+def _storage(book: _Book, said: Any, samples: Samples | None) -> None:
     price = prices.storage()
     book.given_or("costs.storage", said.storage, price.value, price.source, price.low, price.high)
-    book.set("costs.data_bytes_per_token", 4.0, "default", RULE, 2.0, 8.0, "token ids, some of the raw text")
+    if samples is None:
+        book.set("costs.data_bytes", 4.0, "default", RULE, 2.0, 8.0, "of a token: its id, some of the raw text")
+    else:
+        book.set("costs.data_bytes", samples.size, "default", RULE, samples.size / 3, samples.size * 3, "of a sample")
     book.given_or("costs.checkpoints_kept", said.checkpoints_kept, 3.0, RULE, note="the last ones")
     book.set("costs.checkpoint_bandwidth", 20e9, "default", RULE, 5e9, 60e9, "BLOOM wrote 57.5 GB/s from 384 devices")
     book.set("costs.retention", 6 * MONTH, "default", RULE, 2 * MONTH, 24 * MONTH, "kept after the run")

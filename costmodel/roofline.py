@@ -104,13 +104,17 @@ def _programs(job: Job, kind: str) -> dict[str, Program]:
     if kind in engine.TRAINING:
         return {"training": train_program.sharded(train_program.fill(job))}
     loaded, _, _ = serve.running(job, finite=kind == "infer")
-    return {"prefill": serve.prefill_program(job, 1.0), "decode": loaded.decode}
+    if not serve.generates(job):
+        return {"pass": loaded.program}
+    return {"prefill": serve.prefill_program(job, 1.0), "decode": loaded.program}
 
 
 def _placed(run: str, program: Program, job: Job, resolved: Resolved, on: Device) -> Iterator[tuple[Point, float]]:
     """Each operator of a program with the time that its roofline allows."""
     layers, ends = [(o, program.layers) for o in program.layer], [(o, 1.0) for o in program.first + program.last]
     for operator, times in layers + ends:
+        if not operator.calls:  # of a model that has none of it
+            continue
         peak = job.hardware.peak_16bit if operator.high_precision else job.hardware.peak
         bandwidth = job.hardware.memory_bandwidth
         time = operator_time(operator, job.hardware, job.profile)

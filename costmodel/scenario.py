@@ -24,6 +24,7 @@ from costmodel.fields import (
     Length,
     Power,
     Requests,
+    Samples,
     Text,
     Tokens,
     either,
@@ -81,16 +82,25 @@ class Training(Base):
     tokens: Tokens | None = Field(
         default=None, description="Tokens to train on, repeats counted; 20 per parameter if unsaid."
     )
+    samples: Samples | None = Field(
+        default=None, description="In place of tokens: images, windows of speech or other samples of the data set."
+    )
+    epochs: Annotated[float, Figure("90", "1e-6", "1e6")] | None = Field(
+        default=None, description="How often the samples are gone through; once if samples are stated and this is not."
+    )
     sequence: Length | None = Field(
         default=None, description="Tokens per sequence; the smaller of the model's maximum and 8,192 if unsaid."
     )
     global_batch: Batch | None = Field(
-        default=None, description="Sequences per optimizer step over all devices; about 4 M tokens if unsaid."
+        default=None, description="Sequences or samples per optimizer step; about 4 M tokens if unsaid."
     )
     optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] = Field(default="adamw", description="Optimizer.")
     adapters: Adapters | None = Field(default=None, description="What is trained alone; all weights if unsaid.")
 
     def _clashes(self) -> Iterator[tuple[str, str]]:
+        if self.tokens is not None and (self.samples or self.epochs) is not None:
+            other = "samples" if self.samples is not None else "epochs"
+            yield other, f"tokens and {other} exclude each other; write tokens for text, samples for all else"
         if self.adapters is not None and self.kind == "train":
             yield "adapters", "adapters need a model that is trained already; write kind: finetune, or leave them out"
 
@@ -226,6 +236,9 @@ class Costs(Base):
     )
     hardware_price: Annotated[float, Figure("30000 USD", "0 USD", "1e9 USD", "USD")] | None = Field(
         default=None, description="Purchase price of one device."
+    )
+    hosting: Annotated[float, Figure("0.1 USD/h", "0 USD/h", "1e6 USD/h", "USD/s")] | None = Field(
+        default=None, description="Space and operations of one device of bought hardware."
     )
     hardware_life: Annotated[float, Figure("5 years", "1 day", "100 years", "s")] | None = Field(
         default=None, description="Time over which bought hardware is written off."

@@ -79,13 +79,65 @@ class ModelFamily(Base):
             yield "parameters", str(error)
 
 
+class VisionShape(Base):
+    """The shape of a vision transformer."""
+
+    name: Text | None = Field(default=None, description="What to call the model in the answer.")
+    layers: Annotated[int, Figure("12", "1", "10000", whole=True)] = Field(description="Transformer layers.")
+    hidden: Annotated[int, Figure("768", "1", "1e6", whole=True)] = Field(description="Width of the residual stream.")
+    heads: Heads = Field(description="Attention heads; must divide hidden.")
+    ffn: Width = Field(description="Inner width of the MLP.")
+    image_size: Annotated[int, Figure("224", "1", "1e5", whole=True)] = Field(description="Width of images in pixels.")
+    patch_size: Annotated[int, Figure("16", "1", "1e5", whole=True)] = Field(
+        description="Width of patches in pixels; must divide image_size."
+    )
+    channels: Annotated[int, Figure("3", "1", "10000", whole=True)] = Field(
+        default=3, description="Channels of images."
+    )
+    classes: Width = Field(default=1000, description="Columns of the head.")
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        for part, whole in (("heads", "hidden"), ("patch_size", "image_size")):
+            a, b = getattr(self, part), getattr(self, whole)
+            if b % a:
+                yield part, f"{part} = {a} does not divide {whole} = {b}; write a divisor of {whole}"
+
+
+class RecommenderShape(Base):
+    """The shape of a recommender with embedding tables (DLRM)."""
+
+    name: Text | None = Field(default=None, description="What to call the model in the answer.")
+    tables: Annotated[int, Figure("26", "1", "1e6", whole=True)] = Field(description="Embedding tables.")
+    rows: Annotated[int, Figure("187767399", "1", "1e14", whole=True)] = Field(
+        description="Rows of all tables together."
+    )
+    dim: Width = Field(default=128, description="Width of the tables.")
+    lookups: Annotated[int, Figure("26", "1", "1e7", whole=True)] = Field(
+        default_factory=lambda data: data["tables"],
+        description="Rows that a sample looks up in all tables; one in each if unsaid.",
+    )
+    inputs: Width = Field(default=13, description="Numbers of a sample beside its look-ups.")
+    bottom_1: Width = Field(default=512, description="First width of the MLP behind the inputs.")
+    bottom_2: Width = Field(default=256, description="Second width of it; the third is dim.")
+    top_1: Width = Field(default=1024, description="First width of the MLP on top.")
+    top_2: Width = Field(default=1024, description="Second width of it.")
+    top_3: Width = Field(default=512, description="Third width of it.")
+    top_4: Width = Field(default=256, description="Fourth width of it; then comes the answer.")
+
+
 Model: TypeAlias = Annotated[
-    Annotated[Text, Tag("text")] | Annotated[ModelShape, Tag("shape")] | Annotated[ModelFamily, Tag("member")],
+    Annotated[Text, Tag("text")]
+    | Annotated[ModelShape, Tag("shape")]
+    | Annotated[ModelFamily, Tag("member")]
+    | Annotated[VisionShape, Tag("vision")]
+    | Annotated[RecommenderShape, Tag("recommender")],
     either(
         "shape",
         "needs a catalog id such as llama-3.1-8b, the path of a config.json, a mapping of the shape, "
         "or {family: llama, parameters: 13 B}",
         family="member",
         parameters="member",
+        patch_size="vision",
+        tables="recommender",
     ),
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from costmodel import engine
-from costmodel.job import Job, Layout, build, numbers
+from costmodel.job import Layout, assemble, numbers
 from costmodel.loading import Override, load
 from costmodel.ranges import Z90, draw, figures, uncertain
 from costmodel.resolve import resolve
@@ -61,7 +61,7 @@ def sensitivity(
         values[a.path][2 * i : 2 * i + 2] = both
     given = resolved.assumptions
     varied = engine.outcome(
-        build(Job, lambda path: values[path] if path in values else given[path].value), resolved.kind
+        assemble(given, lambda path: values[path] if path in values else given[path].value), resolved.kind
     )
     found = np.broadcast_to(figures(varied)[total], 2 * len(spread)).reshape(-1, 2)
     swings = [

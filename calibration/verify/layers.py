@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from costmodel.architectures import dense_decoder
-from costmodel.architectures.dense_decoder import ElementBytes, Pass, Shape
+from costmodel.architectures.dense_decoder import Shape
+from costmodel.architectures.transformer import ElementBytes, Pass
+from costmodel.architectures.transformer import layer as one_layer
 from costmodel.calibration.measure.record import WIDTH
-from costmodel.operators.attention import attention_flops, attention_pairs, attention_work, row_padding
 from costmodel.operators.convolution import convolution_bytes, convolution_depth, convolution_flops
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes, parameter_count_matmul
 from costmodel.operators.memory_bound import copy_bytes, norm_bytes
@@ -190,18 +191,14 @@ def transformer(
         learned_positions=length,
     )
     run = Pass(sequences, queries, context, head_queries, decode=queries < 2)
-    program = dense_decoder.program(shape, run, ElementBytes(FP32, FP32, FP32, FP32), 1.0, 1.0)
-    pairs = attention_pairs(sequences * queries, 1, queries - 1)  # each query alone behind all other tokens
+    size = ElementBytes(FP32, FP32, FP32, FP32)
+    program = dense_decoder.program(shape, run, size, 1.0, 1.0)
+    block = one_layer(dense_decoder.block_of(shape), run, size, 1.0, 1.0, masked=causal)
 
     def timed(operator: Operator) -> Layer:
-        if operator.kind == "attention" and not causal:
-            dim = hidden // heads
-            padding = row_padding(queries, heads, heads)
-            flops, work = attention_flops(pairs, heads, dim), attention_work(pairs, heads, dim, padding)
-            operator = replace(operator, flops=flops, work=work)
         return Layer(operator, bias=operator.kind == "matmul" and operator.name != "head")
 
-    layer, head = tuple(map(timed, program.layer)), [timed(o) for o in program.last]
+    layer, head = tuple(map(timed, block)), [timed(o) for o in program.last]
     positions, tokens = length * hidden, 0 if first else inputs * hidden
     embedding = replace(program.first[0], parameters=positions + tokens)
     begin = replace(timed(embedding), table=positions + tokens)

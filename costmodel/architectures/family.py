@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.architectures.dense_decoder import ElementBytes, Pass, Shape, program
+from costmodel.architectures.dense_decoder import Shape, program
+from costmodel.architectures.transformer import ElementBytes, Pass
 from costmodel.formula import formula
 from costmodel.program import model_parameters, parameters, summed
 from costmodel.units import Count, Number

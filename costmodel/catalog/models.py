@@ -68,6 +68,14 @@ def dense_decoders() -> list[ModelRow]:
     return [_model(row["id"]) for row in rows("models") if row["kind"] == DENSE]
 
 
+def shape(row: ModelRow) -> dict[str, Any]:
+    """What the catalog says of a model's shape: its columns, and what shapes.csv adds; numbers where they are any."""
+    said: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(ModelRow)}
+    said |= {name: int(cell) for name, cell in row.rest.items() if cell.isdigit()}
+    said |= {found["field"]: float(found["value"]) for found in rows("shapes") if found["id"] == row.id}
+    return said | {"max_sequence": row.max_position}
+
+
 @cache
 def _index() -> dict[str, str]:
     index: dict[str, str] = {}

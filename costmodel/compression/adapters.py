@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from costmodel.architectures.dense_decoder import saved_bytes
+from costmodel.architectures.transformer import saved_bytes
 from costmodel.compression.formulas import product_columns
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes, parameter_count_matmul
 from costmodel.program import Operator, Program

@@ -11,6 +11,12 @@ def attention_pairs(sequences: Count, queries: Count, context: Count) -> Count:
     return sequences * queries * (context + (queries + 1) / 2)
 
 
+@formula(r"P_{full}", source="vaswani-2017")
+def full_pairs(sequences: Count, queries: Count, keys: Count) -> Count:
+    """Query-key pairs of attention without a mask: each query sees all keys, of its own sequence or another one."""
+    return sequences * queries * keys
+
+
 @formula(r"P_{win}", source="beltagy-2020")
 def window_pairs(sequences: Count, queries: Count, context: Count, window: Count) -> Count:
     """Query-key pairs of causal attention in which each token sees the last `window` tokens at most."""
@@ -93,13 +99,14 @@ def attention_time(
     launch: Seconds,
     step_per_key: Seconds,
     time_per_block: Seconds,
+    calls: Count = 1.0,
 ) -> Seconds:
     """Time of fused attention: launch, compute, traffic, the walk of a block over its keys, and blocks that queue.
 
     The parts hardly overlap, so they add up. `keys` is what one query sees at most; the first block of each
-    multiprocessor is part of the launch.
+    multiprocessor is part of the launch. `work` and `traffic` are those of all `calls`, `blocks` those of one.
     """
     compute = work / (compute_efficiency * peak)
     memory = traffic / (bandwidth_efficiency * bandwidth)
     queue = ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
-    return launch + compute + memory + keys * step_per_key + queue
+    return calls * launch + compute + memory + calls * keys * step_per_key + calls * queue

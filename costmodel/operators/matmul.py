@@ -54,13 +54,15 @@ def matmul_time(
     overlap_power: Count,
     write_cost: Count,
     quantization_passes: Count,
+    calls: Count = 1.0,
 ) -> Seconds:
-    """Time of one product: launch, then compute, traffic and the serial walk along k joined by a soft maximum.
+    """Time of a product: launch, then compute, traffic and the serial walk along k joined by a soft maximum.
 
     Of the `traffic`, a byte of the outputs costs `write_cost` times one that is read. Before a product in 8 or 4 bits
     its inputs are quantised, which takes as long as reading them `quantization_passes` times at full bandwidth.
+    All counts but `depth` are those of all `calls`, equal products one after the other.
     """
     compute = flops / (compute_efficiency * peak)
     memory = (traffic + (write_cost - 1) * outputs) / (bandwidth_efficiency * bandwidth)
-    product = ops.soft_maximum(overlap_power, compute, memory, walk_time(depth, step_per_depth))
-    return launch + product + quantization_passes * inputs / bandwidth
+    product = ops.soft_maximum(overlap_power, compute, memory, calls * walk_time(depth, step_per_depth))
+    return calls * launch + product + quantization_passes * inputs / bandwidth

@@ -65,5 +65,5 @@ def memory_bound_time(
     the last cache. Walking: one thread block takes a whole row of `depth` values, however few rows there are; 0 where
     blocks take equal pieces.
     """
-    reached = bandwidth_efficiency * (1 + (cache_speedup - 1) * cached_share(traffic / calls, cache))
+    reached = bandwidth_efficiency * (1 + (cache_speedup - 1) * cached_share(traffic / ops.maximum(calls, 1), cache))
     return calls * launch + ops.maximum(traffic / (reached * bandwidth), calls * depth * step_per_column)

@@ -47,6 +47,7 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
             law.launch,
             law.step_per_key,
             law.time_per_block,
+            operator.calls,
         )
     return matmul_time(
         operator.flops,
@@ -63,4 +64,5 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
         law.overlap_power,
         law.write_cost,
         law.quantization_passes,
+        operator.calls,
     )

@@ -44,6 +44,12 @@ def all_reduce_neighbours(payload: Number, ranks: Number, hardware: Hardware, la
     return _collective(2.0, payload, ranks, stride, hardware, laws)
 
 
+def all_to_all_neighbours(payload: Number, ranks: Number, hardware: Hardware, laws: Laws) -> Number:
+    """Time of an all-to-all over `ranks` consecutive devices, each of which holds `payload` bytes to share out [s]."""
+    stride = constant(1.0, "stride", "tensor-parallel ranks are neighbours")
+    return _collective(1.0, payload, ranks, stride, hardware, laws)
+
+
 def all_gather(payload: Number, ranks: Number, stride: Number, hardware: Hardware, laws: Laws) -> Number:
     """Time of an all-gather (or reduce-scatter) of `payload` bytes in all [s]."""
     return _collective(1.0, payload, ranks, stride, hardware, laws)

@@ -13,6 +13,7 @@ from itertools import chain, product
 from typing import Any
 
 from costmodel import ops
+from costmodel.architectures.kinds import Architecture, architecture_of
 from costmodel.job import Job, Layout
 from costmodel.units import Number
 
@@ -23,6 +24,7 @@ Fits = Callable[[Job], Any]
 def rules(job: Job, said: Job) -> Iterator[tuple[Any, str, str]]:
     """What a layout must fulfil: whether it does, the rule, and what is wrong where it does not ("path: words")."""
     layout, model, batch = job.parallelism, job.model, job.workload.global_batch
+    made = architecture_of(model)
     whole = _all_of(layout.tp % 1 == 0, layout.pp % 1 == 0, layout.dp % 1 == 0)
     exact = _both(whole, layout.tp * layout.pp * layout.dp == job.devices)
     yield (
@@ -30,22 +32,13 @@ def rules(job: Job, said: Job) -> Iterator[tuple[Any, str, str]]:
         "tp · pp · dp must equal devices",
         "devices: {devices:g} cannot be shared out over whole tp · pp · dp; change devices, tp, pp or dp",
     )
-    yield (
-        model.heads % layout.tp == 0,
-        "tp must divide the model's heads",
-        "parallelism.tp: {tp:g} does not divide the model's {heads:g} heads; write a divisor",
-    )
-    yield (
-        model.heads % model.kv_heads == 0,
-        "kv_heads must divide heads",
-        "model.kv_heads: {kv_heads:g} does not divide heads = {heads:g}; write a divisor",
-    )
-    yield (
-        layout.pp * layout.vp <= model.layers + 2,  # embedding and head may each be a stage of their own
-        "pp · vp must be at most the model's layers + 2",
-        "parallelism.pp: pp · vp = {pp:g} · {vp:g} is more than the model's {layers:g} layers, embedding and head; "
-        "write less",
-    )
+    yield from _sharing(job, made)
+    if "kv_heads" in made.fields:
+        yield (
+            model.heads % model.kv_heads == 0,
+            "kv_heads must divide heads",
+            "model.kv_heads: {kv_heads:g} does not divide heads = {heads:g}; write a divisor",
+        )
     yield (
         _either(layout.vp == 1, layout.pp > 1),
         "vp above 1 needs pp above 1",
@@ -65,6 +58,35 @@ def rules(job: Job, said: Job) -> Iterator[tuple[Any, str, str]]:
             "global_batch must be a multiple of dp · micro_batch",
             "workload.global_batch: {global_batch:g} is no multiple of dp · micro_batch",
         )
+
+
+def _sharing(job: Job, made: Architecture) -> Iterator[tuple[Any, str, str]]:
+    """What can be shared out of a model of this architecture: heads and layers, tables, or nothing."""
+    layout, model = job.parallelism, job.model
+    if made.split == "heads":
+        yield (
+            model.heads % layout.tp == 0,
+            "tp must divide the model's heads",
+            "parallelism.tp: {tp:g} does not divide the model's {heads:g} heads; write a divisor",
+        )
+        yield (
+            layout.pp * layout.vp <= model.layers + 2,  # embedding and head may each be a stage of their own
+            "pp · vp must be at most the model's layers + 2",
+            "parallelism.pp: pp · vp = {pp:g} · {vp:g} is more than the model's {layers:g} layers, embedding and head; "
+            "write less",
+        )
+        return
+    single = {"pp": layout.pp} if made.split == "tables" else {"tp": layout.tp, "pp": layout.pp}
+    for name, degree in single.items():
+        rule = f"{name} must be 1 for a {made.name}"
+        yield degree == 1, rule, f"parallelism.{name}: {{{name}:g}} cannot share out a {made.name}; write {name}: 1"
+    if made.split == "tables" and job.workload.global_batch is not None:
+        for name, degree, only, why in (
+            ("dp", layout.dp, 1, "copies of the tables would drift apart"),
+            ("zero", layout.zero, 0, "shards what is copied, and tables are not"),
+        ):
+            rule = f"{name} must be {only} where tables are trained"
+            yield degree == only, rule, f"parallelism.{name}: {{{name}:g}} {why}; write {name}: {only}"
 
 
 def possible(job: Job, said: Job) -> Any:
@@ -125,7 +147,10 @@ def _candidates(job: Job, training: bool) -> Iterator[Layout]:
     micro_batch = 1.0 if said.micro_batch is None else said.micro_batch
     vp = 1.0 if said.vp is None else said.vp
     pairs: Iterable[tuple[Number, Number]] = [(said.pp, said.tp)]
-    if said.dp is None:
+    if said.tp is None and training and _tables(job):
+        pp = 1.0 if said.pp is None else said.pp
+        pairs = [(pp, devices / pp if said.dp is None else devices / (pp * said.dp))]
+    elif said.dp is None:
         pairs = product(_options(said.pp, POWERS), _options(said.tp, POWERS))
     elif said.pp is None:  # few stages first: many tensor-parallel shards first
         pairs = [(devices / (said.dp * tp), tp) for tp in _options(said.tp, POWERS[::-1])]
@@ -134,6 +159,11 @@ def _candidates(job: Job, training: bool) -> Iterator[Layout]:
     for (pp, tp), recompute, zero in product(pairs, recomputes, zeros):
         dp = devices / (tp * pp) if said.dp is None else said.dp
         yield Layout(tp, pp, dp, vp, zero, micro_batch, recompute, said.sequence_parallel)
+
+
+def _tables(job: Job) -> bool:
+    """Whether tables are shared out, in training over all devices: copies of them would drift apart."""
+    return architecture_of(job.model).split == "tables"
 
 
 def _options(value: Number, choices: tuple[float, ...]) -> tuple[Number, ...]:
@@ -151,7 +181,7 @@ def _first(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
     for layout in chain([chosen], candidates):
         candidate = replace(job, parallelism=layout)
         good = possible(candidate, said)
-        if said.parallelism.tp is None:
+        if said.parallelism.tp is None and not (training and _tables(job)):
             good = _both(good, layout.tp <= job.hardware.scale_up_domain)
         if not _any(good):
             continue

@@ -58,6 +58,13 @@ def possible(scenario: Scenario, changes: Sequence[Override]) -> Estimate | None
     return answer if answer.fits else None
 
 
+def on_tokens(answer: Estimate, question: str) -> Estimate:
+    """The same training of a language model. Raises PlanError where the model takes no tokens."""
+    if answer.outcome.job.workload.tokens is None:
+        raise PlanError(f"{question} is answered for language models alone, not for {answer.resolved.model}")
+    return answer
+
+
 def option(text: str | float, name: str, example: str, unit: str = "", low: float = 0.0) -> float:
     """The number above `low` in an option, in SI. Raises PlanError with what to write."""
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column, fitting, possible, training
+from costmodel.plan.answer import Answer, Column, fitting, on_tokens, possible, training
 from costmodel.plan.money import PlanError
 from costmodel.quality import steps as published
 from costmodel.quality.evidence import Expected, NoEvidence
@@ -37,7 +37,7 @@ def batch(scenario: Any, overrides: Sequence[Override] = ()) -> Answer:
     """
     base = load(scenario, [*overrides, ("ranges", False)])
     training(base, "batch size")
-    work = fitting(base).outcome.job.workload
+    work = on_tokens(fitting(base), "batch size").outcome.job.workload
     own = int(work.global_batch)
     sizes = [own // 2**n for n in range(OCTAVES, 0, -1) if own % 2**n == 0] + [own * 2**n for n in range(OCTAVES + 1)]
     found = [possible(base, [("workload.global_batch", size)]) for size in sizes]

@@ -10,7 +10,7 @@ from costmodel.catalog import economics
 from costmodel.costs.storage import data_bytes
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.plan.answer import Answer, Column, fitting, option, training
+from costmodel.plan.answer import Answer, Column, fitting, on_tokens, option, training
 from costmodel.units import HOUR, Bytes, BytesPerSecond, Count, PerSecond, Seconds, unit
 
 TOKENISERS = ("tiktoken", "huggingface")
@@ -54,11 +54,11 @@ def feed(scenario: Any, cores: str | float | None = None, overrides: Sequence[Ov
     base = load(scenario, [*overrides, ("ranges", False)])
     training(base, "the input pipeline")
     per_device = option(cores, "--cores", "14") if cores is not None else economics.value("host_cores_per_device").mid
-    answer = fitting(base)
+    answer = on_tokens(fitting(base), "the input pipeline")
     job, time, rate = answer.outcome.job, answer.totals["time_s"], answer.outcome.performance["tokens_per_s"]
     tokens, available = job.workload.tokens, host_cores(job.devices, per_device)
     text, stored = economics.value("text_bytes_per_token").mid, economics.value("web_text_bytes_per_token").mid
-    ids = job.costs.data_bytes_per_token
+    ids = job.costs.data_bytes
     speeds = {name: _rate(name) for name in TOKENISERS}
     reading = read_bandwidth(rate, text)
     needed = {name: cores_needed(reading, speed) for name, speed in speeds.items()}

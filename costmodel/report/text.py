@@ -42,6 +42,7 @@ EXAMPLES = {  # of a total as it is written
 PERFORMANCE = {
     "step_time_s": ("step", "s"),
     "tokens_per_s": ("tokens per second", "1"),
+    "samples_per_s": ("samples per second", "1"),
     "mfu": ("model FLOP utilisation", "fraction"),
     "goodput": ("goodput", "fraction"),
     "ttft_s": ("time to first token", "s"),
@@ -52,6 +53,8 @@ PERFORMANCE = {
     "sequences_in_flight": ("sequences in flight per replica", "1"),
     "replicas": ("replicas", "1"),
     "cost_per_million_tokens_usd": ("cost per million tokens", "USD"),
+    "cost_per_million_samples_usd": ("cost per million samples", "USD"),
+    "cost_per_million_requests_usd": ("cost per million requests", "USD"),
     "cost_per_million_output_tokens_usd": ("cost per million output tokens", "USD"),
 }
 STAFF_TO_SAY, TIGHT = 0.1, 0.95  # shares of the cost, and of a device's memory
@@ -68,11 +71,12 @@ def sentence(answer: Estimate) -> str:
         return f"{subject} does not fit: {show(need, 'B')} needed on a device of {show(have, 'B')}."
     cost = _with_range(answer, "cost_usd") + _staffed(answer)
     if resolved.kind == "serve":
-        rate = show(answer.outcome.performance["output_tokens_per_s"], "1")
-        each = show(answer.outcome.performance["cost_per_million_output_tokens_usd"], "USD")
-        return (
-            f"{subject} for {show(totals['time_s'], 's')} costs {cost} at {rate} output tokens/s, {each} per million."
-        )
+        found = answer.outcome.performance
+        name, unit, each = "output_tokens_per_s", "output tokens/s", "cost_per_million_output_tokens_usd"
+        if name not in found:
+            name, unit, each = "requests_per_s", "requests/s", "cost_per_million_requests_usd"
+        rate, price = show(found[name], "1"), show(found[each], "USD")
+        return f"{subject} for {show(totals['time_s'], 's')} costs {cost} at {rate} {unit}, {price} per million."
     return f"{subject} takes {_with_range(answer, 'time_s')} and costs {cost}."
 
 
@@ -89,6 +93,9 @@ def asked(answer: Estimate) -> str:
     """What was computed: the work, with what was filled in."""
     job, kind = answer.outcome.job, answer.resolved.kind
     work, traffic = job.workload, job.traffic
+    if kind in ("train", "finetune") and work.samples is not None:
+        samples, epochs = show(work.samples, "1"), show(work.epochs, "1")
+        return f"Work: {samples} samples, {epochs} times over, global batch {show(work.global_batch, '1')}."
     if kind in ("train", "finetune"):
         batch = show(tokens_per_step(work.global_batch, work.sequence), "1")
         return (
@@ -102,8 +109,9 @@ def asked(answer: Estimate) -> str:
     else:
         load = f"at {traffic.utilisation:.0%} of saturation"
     subject = f"{show(work.requests, '1')} requests" if kind == "infer" else "requests"
-    prompt, reply = show(work.input_tokens, "1"), show(work.output_tokens, "1")
-    return f"Work: {subject} with prompts of {prompt} tokens and answers of {reply}, {load}."
+    prompt = "a sample each" if work.input_tokens is None else f"prompts of {show(work.input_tokens, '1')} tokens"
+    reply = "" if work.output_tokens is None else f" and answers of {show(work.output_tokens, '1')}"
+    return f"Work: {subject} with {prompt}{reply}, {load}."
 
 
 def _with_range(answer: Estimate, name: str) -> str:

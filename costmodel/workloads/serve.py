@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from costmodel import memory as m
 from costmodel import ops
-from costmodel.architectures.dense_decoder import Pass, pass_tokens
+from costmodel.architectures.kinds import architecture_of
+from costmodel.architectures.transformer import Pass
 from costmodel.compression.formulas import model_bytes
 from costmodel.costs.bill import Usage, bill
 from costmodel.costs.money import cost_per_million
@@ -14,7 +15,7 @@ from costmodel.job import Job
 from costmodel.operators.timing import operator_time
 from costmodel.outcome import Outcome, Parts
 from costmodel.parallel import communication, pipeline
-from costmodel.program import Program, forward_flops, parameters, stack_time, summed
+from costmodel.program import Program, forward_flops, largest, parameters, stack_time, summed
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads.formulas import serving as f_serving
@@ -24,66 +25,88 @@ from costmodel.workloads.train_program import program_of, weight_bytes, whole
 
 
 def prefill_program(job: Job, sequences: Number) -> Program:
-    """One device's program for the prompts of `sequences` requests at once."""
+    """One device's program for the prompts (or samples) of `sequences` requests at once."""
     nothing = constant(0.0, "context", "a prompt starts without cached tokens")
     one = constant(1.0, "head queries", "only the last token's logits are needed")
-    run = Pass(sequences, job.workload.input_tokens, nothing, one)
-    return program_of(job, run)
+    return program_of(job, Pass(sequences, asked(job), nothing, one))
+
+
+def asked(job: Job) -> Number:
+    """Tokens of a request's prompt; one where a sample goes in as a whole."""
+    one = constant(1.0, "one", "a sample goes in as a whole")
+    return one if job.workload.input_tokens is None else job.workload.input_tokens
 
 
 def decode_program(job: Job, sequences: Number) -> Program:
     """One device's program for one decode step of `sequences` requests, half-way through their answers."""
     work = job.workload
     one = constant(1.0, "queries", "a decode step makes one token per sequence")
-    run = Pass(sequences, one, f_work.context_at_half(work.input_tokens, work.output_tokens), one, decode=True)
+    run = Pass(sequences, one, f_work.context_at_half(asked(job), work.output_tokens), one, decode=True)
     return program_of(job, run)
 
 
-def weights_and_workspace(job: Job) -> Parts:
-    """Memory of one device beside the KV cache, by part [B]."""
+def generates(job: Job) -> bool:
+    """Whether requests are answered token by token; else a batch of them goes through the model once."""
+    return architecture_of(job.model).generates
+
+
+def fixed(job: Job) -> Parts:
+    """Memory of one device that does not grow with the requests in flight, by part [B]."""
     layout, framework = job.parallelism, job.profile.framework
     one = constant(1.0, "one", "one chunk of a prompt at a time")
     nothing = constant(0.0, "context", "the workspace holds one chunk alone")
-    shard = program_of(job, Pass(one, framework.prefill_chunk, nothing, one))
+    chunk = framework.prefill_chunk if job.workload.input_tokens is not None else one
+    shard = program_of(job, Pass(one, chunk, nothing, one))
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
     layer, first, last = (weight_bytes(job, part) for part in (shard.layer, shard.first, shard.last))
-    return {
-        "weights": m.local_bytes(here, layer, m.end_bytes(last, first, layout.pp)),
-        "activations": summed(shard.layer, lambda o: o.saved),
-        "framework": framework.context_bytes,
-    }
+    parts = {"weights": m.local_bytes(here, layer, m.end_bytes(last, first, layout.pp))}
+    if generates(job):
+        parts["activations"] = summed(shard.layer, lambda o: o.saved)
+    return parts | {"framework": framework.context_bytes}
 
 
 def memory(job: Job, sequences: Number) -> Parts:
     """Memory of one device by part with `sequences` in flight [B]."""
-    parts = weights_and_workspace(job)
-    parts["KV cache"] = _kv_bytes(job, sequences)
+    parts = fixed(job)
+    parts["KV cache" if generates(job) else "activations"] = _bytes_in_flight(job, sequences)
     parts["fragmentation"] = m.fragmentation_bytes(ops.total(parts), job.profile.framework.fragmentation)
     return parts
 
 
-def _kv_bytes(job: Job, sequences: Number) -> Number:
-    work = job.workload
-    here = pipeline.layers_per_stage(job.model.layers, job.parallelism.pp)
-    kept = f_work.sequence_tokens(work.input_tokens, work.output_tokens)
-    return m.kv_cache_bytes(sequences, kept, here, decode_program(job, sequences).kv_per_token)
+def _bytes_in_flight(job: Job, sequences: Number) -> Number:
+    """What requests in flight take: their KV cache, or what the largest operator of a batch reads and writes [B]."""
+    if not generates(job):
+        batch = prefill_program(job, sequences)
+        return largest(batch.first + batch.layer + batch.last, lambda o: o.traffic)
+    shard = decode_program(job, sequences)
+    here = pipeline.layers_per_stage(shard.layers, job.parallelism.pp)
+    kept = f_work.sequence_tokens(asked(job), job.workload.output_tokens)
+    cache = m.kv_cache_bytes(sequences, kept, here, shard.kv_per_token)
+    if shard.kv_per_sequence is None:
+        return cache
+    encoded = m.encoder_cache_bytes(sequences, here, shard.kv_per_sequence)
+    return ops.total({"tokens": cache, "encoder's output": encoded})
 
 
 def most_sequences(job: Job) -> Number:
     """Sequences that one replica can run at once: what its memory holds, at most what the engine allows."""
-    one = constant(1.0, "one", "KV cache of one sequence")
-    used = ops.total(weights_and_workspace(job))
-    room = m.sequences_that_fit(job.hardware.memory, used, job.profile.framework.fragmentation, _kv_bytes(job, one))
+    one = constant(1.0, "one", "what one request takes")
+    used = ops.total(fixed(job))
+    each = _bytes_in_flight(job, one)
+    room = m.sequences_that_fit(job.hardware.memory, used, job.profile.framework.fragmentation, each)
     return m.allowed_sequences(room, job.traffic.max_sequences)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How one replica runs with `sequences` in flight."""
+    """How one replica runs with `sequences` in flight.
+
+    `program` is what runs over and over, a decode step or the only pass, and takes `per_token`; the latter is a name
+    for the pass too, which `first_token` and `latency` then equal.
+    """
 
     sequences: Number
-    decode: Program
-    step: Number
+    program: Program
     first_token: Number
     per_token: Number
     latency: Number
@@ -91,43 +114,48 @@ class Load:
 
 def load(job: Job, sequences: Number) -> Load:
     """Times of one replica with `sequences` in flight."""
+    if not generates(job):
+        batch = prefill_program(job, sequences)
+        once = _engine_step(job, batch, sequences)
+        return Load(sequences, batch, once, once, once)
     work, framework = job.workload, job.profile.framework
     decode = decode_program(job, sequences)
-    step = _engine_step(job, decode, sequences, sequences)
+    step = _engine_step(job, decode, sequences)
     one = constant(1.0, "prompts", "a request whose prompt meets no other")
-    together = f_serving.prompts_at_once(framework.prefill_chunk, work.input_tokens, sequences)
+    length = job.model.frames if work.input_tokens is None else work.input_tokens
+    together = f_serving.prompts_at_once(framework.prefill_chunk, length, sequences)
     prompt = f_serving.time_per_prompt(_prefill_step(job, together), together)
     first = f_serving.time_to_first_token(_prefill_step(job, one), prompt, sequences, work.output_tokens)
     per_token = f_serving.time_per_output_token(step, prompt, sequences, work.output_tokens)
-    return Load(
-        sequences, decode, step, first, per_token, f_serving.request_latency(first, per_token, work.output_tokens)
-    )
+    return Load(sequences, decode, first, per_token, f_serving.request_latency(first, per_token, work.output_tokens))
 
 
 def _prefill_step(job: Job, prompts: Number) -> Number:
     """Time of an engine step that prefills `prompts` prompts [s]."""
-    tokens = pass_tokens(prompts, job.workload.input_tokens)
-    return _engine_step(job, prefill_program(job, prompts), prompts, tokens)
+    return _engine_step(job, prefill_program(job, prompts), prompts)
 
 
-def _engine_step(job: Job, shard: Program, sequences: Number, tokens: Number) -> Number:
-    """Time of a pass of `sequences` sequences and `tokens` tokens in all, the host's part included [s]."""
+def _engine_step(job: Job, shard: Program, sequences: Number) -> Number:
+    """Time of a pass of `sequences` sequences, the host's part included [s]."""
     framework = job.profile.framework
     host = f_serving.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
-    return f_serving.with_host(_pass_time(job, shard, tokens), host)
+    return f_serving.with_host(_pass_time(job, shard), host)
 
 
-def _pass_time(job: Job, shard: Program, tokens: Number) -> Number:
+def _pass_time(job: Job, shard: Program) -> Number:
     """Time of one pass through all stages [s]: a token visits every layer, wherever it lies."""
     layout, hardware, laws = job.parallelism, job.hardware, job.profile
     layer, first, last = (
         summed(part, lambda o: operator_time(o, hardware, laws)) for part in (shard.layer, shard.first, shard.last)
     )
-    payload = f_step.tensor_parallel_payload(tokens, job.model.hidden, job.precision.activations)
-    reduce = communication.all_reduce_neighbours(payload, layout.tp, hardware, laws)
-    layer_and_traffic = f_step.layer_with_reductions(layer, reduce)
+    if shard.reduced is not None:
+        reduce = communication.all_reduce_neighbours(shard.reduced, layout.tp, hardware, laws)
+        layer = f_step.layer_with_reductions(layer, reduce)
+    if shard.exchanged is not None:
+        exchange = communication.all_to_all_neighbours(shard.exchanged, layout.tp, hardware, laws)
+        layer = ops.total({"operators": layer, "all-to-all": exchange})
     hop = communication.send(shard.boundary, layout.tp, hardware, laws)
-    stack = stack_time(shard.layers, layer_and_traffic, first, last)
+    stack = stack_time(shard.layers, layer, first, last)
     return f_step.calibrated_time(f_step.with_hops(stack, layout.pp, hop), laws.framework.time_factor)
 
 
@@ -170,8 +198,7 @@ def outcome(job: Job, finite: bool) -> Outcome:
     else:
         time = work.period
         requests = f_work.requests_served(rate, time)
-    tokens = f_work.output_tokens_served(requests, work.output_tokens)
-    model = whole(job, f_work.sequence_tokens(work.input_tokens, work.output_tokens))
+    model = whole(job, asked(job))
     count = parameters(model)
     file = model_bytes(
         model.layers, *(weight_bytes(job, o, in_file=True) for o in (model.layer, model.first, model.last))
@@ -179,27 +206,30 @@ def outcome(job: Job, finite: bool) -> Outcome:
     usage = Usage(
         time=time,
         busy_time=state.per_token,
-        flops=f_serving.decode_flops(forward_flops(state.decode), layout.pp),
-        traffic=_decode_traffic(job, state.decode),
+        flops=f_serving.decode_flops(forward_flops(state.program), layout.pp),
+        traffic=_traffic(job, state.program),
         stored={"weights": (file, time)},
     )
     totals, breakdown = bill(job, usage)
     memory_parts = memory(job, state.sequences)
     used = ops.total(memory_parts)
     performance: Parts = {
-        "ttft_s": state.first_token,
-        "tpot_s": state.per_token,
         "latency_s": state.latency,
         "requests_per_s": rate,
-        "output_tokens_per_s": f_work.output_tokens_served(rate, work.output_tokens),
         "requests": requests,
-        "output_tokens": tokens,
         "sequences_in_flight": state.sequences,
         "max_sequences": most,
         "replicas": copies,
         "parameters": count,
-        "cost_per_million_output_tokens_usd": cost_per_million(totals["cost_usd"], tokens),
     }
+    if generates(job):
+        tokens = f_work.output_tokens_served(requests, work.output_tokens)
+        performance = {"ttft_s": state.first_token, "tpot_s": state.per_token} | performance
+        performance["output_tokens_per_s"] = f_work.output_tokens_served(rate, work.output_tokens)
+        performance["output_tokens"] = tokens
+        performance["cost_per_million_output_tokens_usd"] = cost_per_million(totals["cost_usd"], tokens)
+    if work.input_tokens is None or not generates(job):
+        performance["cost_per_million_requests_usd"] = cost_per_million(totals["cost_usd"], requests)
     return Outcome(
         job,
         {"time_s": time} | totals,
@@ -211,6 +241,6 @@ def outcome(job: Job, finite: bool) -> Outcome:
     )
 
 
-def _decode_traffic(job: Job, decode: Program) -> Number:
-    layer, ends = (summed(part, lambda o: o.traffic) for part in (decode.layer, decode.first + decode.last))
-    return f_serving.decode_traffic(decode.layers, layer, ends, job.parallelism.pp)
+def _traffic(job: Job, shard: Program) -> Number:
+    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.first + shard.last))
+    return f_serving.decode_traffic(shard.layers, layer, ends, job.parallelism.pp)

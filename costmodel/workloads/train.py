@@ -15,18 +15,20 @@ from costmodel.workloads.formulas import run as f_run
 from costmodel.workloads.formulas import step as f_step
 from costmodel.workloads.formulas import work as f_work
 from costmodel.workloads.train_memory import memory
-from costmodel.workloads.train_program import micro_batches, sharded, whole
+from costmodel.workloads.train_program import items, micro_batches, queries, sharded, whole
 from costmodel.workloads.train_step import step
 
 
 def outcome(job: Job) -> Outcome:
     """Everything about training run `job`, whose work and layout are filled in."""
     work, costs, hardware = job.workload, job.costs, job.hardware
-    shard, model = sharded(job), whole(job, work.sequence)
+    shard, model = sharded(job), whole(job, queries(job))
+    amount, each = items(job)
+    unit = "tokens" if work.samples is None else "samples"
     memory_parts = memory(job, shard)
     step_parts = step(job, shard)
     step_time = ops.total(step_parts)
-    steps = f_work.steps(work.tokens, work.global_batch, work.sequence)
+    steps = f_work.steps(amount, work.global_batch, each)
     count = parameters(model)
     learned = model_parameters(model.layers, trained(model.layer), trained(model.first), trained(model.last))
     checkpoint = checkpoint_bytes(learned, job.precision.ends, job.precision.optimizer_state)
@@ -47,20 +49,20 @@ def outcome(job: Job) -> Outcome:
         stored={
             "weights": (weights_file_bytes(learned, job.precision.ends), after),
             "checkpoints": (kept_bytes(costs.checkpoints_kept, checkpoint), after),
-            "data": (data_bytes(work.tokens, costs.data_bytes_per_token), after),
+            "data": (data_bytes(amount if work.samples is None else work.samples, costs.data_bytes), after),
         },
     )
     totals, breakdown = bill(job, usage)
-    step_tokens = f_step.tokens_per_step(work.global_batch, work.sequence)
+    in_a_step = f_step.tokens_per_step(work.global_batch, each)
     performance: Parts = {
         "step_time_s": step_time,
         "steps": steps,
-        "tokens_per_s": f_step.tokens_per_second(step_tokens, step_time),
+        f"{unit}_per_s": f_step.tokens_per_second(in_a_step, step_time),
         "mfu": f_step.model_flops_utilisation(flops, step_time, job.devices, hardware.peak),
         "goodput": share,
         "model_flops": f_run.run_flops(steps, flops),
         "parameters": count,
-        "cost_per_million_tokens_usd": cost_per_million(totals["cost_usd"], work.tokens),
+        f"cost_per_million_{unit}_usd": cost_per_million(totals["cost_usd"], amount),
     }
     used = ops.total(memory_parts)
     return Outcome(

@@ -6,10 +6,10 @@ from costmodel import memory as m
 from costmodel import ops
 from costmodel.job import Job
 from costmodel.parallel import data, pipeline
-from costmodel.program import Operator, Program, summed, trained
+from costmodel.program import Operator, Program, reduced, summed, trained
 from costmodel.trace import constant
 from costmodel.units import Number
-from costmodel.workloads.train_program import micro_batches, replicas, weight_bytes
+from costmodel.workloads.train_program import copies, micro_batches, weight_bytes
 
 Parts = dict[str, Number]
 Operators = tuple[Operator, ...]
@@ -28,6 +28,8 @@ def memory(job: Job, shard: Program) -> Parts:
     logits = summed(shard.last, lambda o: o.saved)
     first = _stage(job, shard, shard.first, shard.last, in_flight)
     last = _stage(job, shard, shard.last, shard.first, one)
+    before = summed(shard.first, lambda o: o.saved)
+    first["activations"] = ops.total({"layers": first["activations"], "before them": before})
     first["logits"] = m.end_bytes(none, logits, layout.pp)
     last["logits"] = logits
     first_total, last_total = ops.total(first), ops.total(last)
@@ -44,7 +46,10 @@ def _stage(job: Job, shard: Program, own: Operators, other: Operators, in_flight
     per_layer = summed(shard.layer, lambda o: o.parameters)
     held = m.local_parameters(here, trained(shard.layer), m.end_parameters(trained(own), trained(other), layout.pp))
     ends = m.end_bytes(weight_bytes(job, own), weight_bytes(job, other), layout.pp)
-    ranks = replicas(job)
+    ranks, _ = copies(job, shard)
+    gradients = m.local_parameters(
+        here, reduced(shard.layer), m.end_parameters(reduced(own), reduced(other), layout.pp)
+    )
     kept = summed((o for o in shard.layer if not o.cheap), lambda o: o.saved)
     cheap = summed((o for o in shard.layer if o.cheap), lambda o: o.saved)
     activations = m.activation_bytes_per_layer(kept, cheap, shard.boundary, layout.recompute)
@@ -53,7 +58,7 @@ def _stage(job: Job, shard: Program, own: Operators, other: Operators, in_flight
     return {
         "weights": data.shared_bytes(m.local_bytes(here, weight_bytes(job, shard.layer), ends), shards),
         "gathered layers": data.gathered_layer_bytes(shards, per_layer, precision.weights),
-        "gradients": data.state_bytes(held, precision.gradients, data.gradient_shards(layout.zero, ranks)),
+        "gradients": data.state_bytes(gradients, precision.gradients, data.gradient_shards(layout.zero, ranks)),
         "optimizer": data.state_bytes(held, precision.optimizer_state, data.optimizer_shards(layout.zero, ranks)),
         "activations": m.activation_bytes(here, activations, in_flight, workspace),
     }

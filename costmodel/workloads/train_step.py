@@ -11,11 +11,11 @@ from costmodel.operators.launch import host_call_time
 from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
 from costmodel.operators.timing import law_of, operator_time
 from costmodel.parallel import communication, data, pipeline
-from costmodel.program import Operator, Program, summed, trained
+from costmodel.program import Operator, Program, reduced, summed
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads.formulas import step as f
-from costmodel.workloads.train_program import micro_batches, replicas, weight_bytes
+from costmodel.workloads.train_program import copies, micro_batches, replicas, weight_bytes
 
 Parts = dict[str, Number]
 KINDS = {"matmul": "matrix products", "attention": "attention", "memory_bound": "memory-bound operators"}
@@ -50,15 +50,18 @@ def _stage(job: Job, shard: Program) -> Parts:
         name: pipeline.stage_part(here, time, ends_here, ends[name]) if name in ends else pipeline.repeated(here, time)
         for name, time in layer.items()
     }
-    forward = {kind: ways[name]["forward"] for kind, name in KINDS.items()}
-    expensive = ops.total({KINDS[kind]: forward[kind] for kind in ("matmul", "attention")})
+    forward = {kind: ways[name]["forward"] for kind, name in KINDS.items() if name in ways}
+    expensive = ops.total({KINDS[kind]: forward[kind] for kind in ("matmul", "attention") if kind in forward})
     again = f.recompute_time(expensive, forward["memory_bound"], layout.recompute)
     parts["recomputation"] = pipeline.repeated(here, again)
-    tokens = f.tokens_per_step(layout.micro_batch, job.workload.sequence)
-    payload = f.tensor_parallel_payload(tokens, job.model.hidden, job.precision.activations)
-    one_reduce = communication.all_reduce_neighbours(payload, layout.tp, job.hardware, job.profile)
-    per_layer = pipeline.repeated(f.tensor_all_reduces(layout.recompute), one_reduce)
-    parts["tensor-parallel traffic"] = pipeline.repeated(here, per_layer)
+    if shard.reduced is not None:
+        one_reduce = communication.all_reduce_neighbours(shard.reduced, layout.tp, job.hardware, job.profile)
+        per_layer = pipeline.repeated(f.tensor_all_reduces(layout.recompute), one_reduce)
+        parts["tensor-parallel traffic"] = pipeline.repeated(here, per_layer)
+    if shard.exchanged is not None:
+        both = constant(2.0, "times", "vectors forward, their gradients backward")
+        once = communication.all_to_all_neighbours(shard.exchanged, layout.tp, job.hardware, job.profile)
+        parts["all-to-all"] = pipeline.repeated(both, once)
     laws = job.profile.framework
     per_layer_calls, end_calls = (summed(part, lambda o: o.calls) for part in (shard.layer, shard.first + shard.last))
     calls = f.host_calls(here, per_layer_calls, ends_here, end_calls, layout.recompute)
@@ -94,17 +97,17 @@ def _tensors(shard: Program) -> Number:
 def _data_parallel(job: Job, shard: Program, stage_time: Number, times: Number) -> Parts:
     """Traffic between replicas that compute cannot hide, and the optimizer."""
     layout, precision, hardware, laws = job.parallelism, job.precision, job.hardware, job.profile
-    ranks = replicas(job)
+    ranks, stride = copies(job, shard)
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
     held = local_parameters(
-        here, trained(shard.layer), end_parameters(trained(shard.first), trained(shard.last), layout.pp)
+        here, reduced(shard.layer), end_parameters(reduced(shard.first), reduced(shard.last), layout.pp)
     )
     ends = end_bytes(weight_bytes(job, shard.first), weight_bytes(job, shard.last), layout.pp)
     weights = local_bytes(here, weight_bytes(job, shard.layer), ends)
-    once = communication.all_gather(weights, ranks, layout.tp, hardware, laws)
+    once = communication.all_gather(weights, ranks, stride, hardware, laws)
     gather = data.gather_time(layout.zero, layout.pp, once)
     gradients = data.gradient_payload(held, precision.gradients)
-    reduce = data.gradient_time(layout.zero, communication.all_reduce(gradients, ranks, layout.tp, hardware, laws))
+    reduce = data.gradient_time(layout.zero, communication.all_reduce(gradients, ranks, stride, hardware, laws))
     update = data.parameters_to_update(held, data.optimizer_shards(layout.zero, ranks))
     return {
         "weight gathering": pipeline.repeated(

@@ -54,12 +54,6 @@ def tensor_all_reduces(recompute: Count) -> Count:
     return ops.where(recompute >= 2, 6.0, 4.0)
 
 
-@formula(r"S_{tp}", source="shoeybi-2019")
-def tensor_parallel_payload(tokens: Count, hidden: Count, element_bytes: Bytes) -> Bytes:
-    """Bytes that each tensor-parallel all-reduce sums: one layer's output for a micro-batch."""
-    return tokens * hidden * element_bytes
-
-
 @formula(r"t_{layer}", source="shoeybi-2019")
 def layer_with_reductions(layer: Seconds, all_reduce: Seconds) -> Seconds:
     """Forward time of a layer and its two tensor-parallel all-reduces."""

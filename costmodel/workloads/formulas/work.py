@@ -29,6 +29,12 @@ def global_batch_default(usual: Count, dp: Count, micro_batch: Count) -> Count:
     return dp * micro_batch * ops.maximum(ops.floor(usual / (dp * micro_batch) + 1 / 2), 1)
 
 
+@formula(r"D", source="definition")
+def samples_seen(samples: Count, epochs: Count) -> Count:
+    """Samples that go through a model in all epochs."""
+    return samples * epochs
+
+
 @formula(r"n_{step}", source="definition")
 def steps(tokens: Count, global_batch: Count, sequence: Count) -> Count:
     """Optimizer steps to go through `tokens`."""

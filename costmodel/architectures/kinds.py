@@ -1,0 +1,84 @@
+"""The architectures there are, and what sets them apart for whoever asks a question of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from costmodel.architectures import dense_decoder, recommender, resnet, speech, text_encoder, vision_transformer
+from costmodel.architectures.transformer import ElementBytes, Pass
+from costmodel.program import Program
+from costmodel.units import Number
+
+Make = Callable[[Any, Pass, ElementBytes, Number, Number], Program]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A model's input where it is no text: what one is, and what a run has when nothing is said.
+
+    `count` samples of a usual data set, `epochs` over it, from `source`; `batch` of them in a step; `size` of one [B].
+    """
+
+    name: str
+    count: float
+    epochs: float
+    batch: float
+    size: float
+    source: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A family of models: how to make a program of a shape, and what can be asked of it.
+
+    `samples`: what goes in, None for tokens. `generates`: it makes tokens one by one. `split`: what tensor
+    parallelism shares out: heads (and pipeline parallelism layers), tables, or nothing.
+    """
+
+    name: str
+    shape: type
+    program: Make
+    samples: Samples | None = None
+    generates: bool = False
+    split: Literal["heads", "tables", "nothing"] = "heads"
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the shape's parameters."""
+        return [field.name for field in fields(self.shape)]
+
+
+IMAGES = Samples(
+    "images", 1281167, 90, 1024, 110e3, "russakovsky-2015", "ImageNet-1k, 90 epochs as in torchvision; state your own"
+)
+# 680,000 hours in windows of 30 s; two to three passes in 2^20 steps of 256 windows.
+SPEECH = Samples("windows of speech", 81.6e6, 3, 256, 480e3, "radford-2022", "the data set of Whisper; state your own")
+CLICKS = Samples("clicks", 4195197692, 1, 65536, 160, "naumov-2019", "Criteo 1 TB click logs, once; state your own")
+# By the kind that the catalog gives a model.
+ARCHITECTURES = {
+    "language-dense": Architecture("dense decoder", dense_decoder.Shape, dense_decoder.program, generates=True),
+    "encoder": Architecture("text encoder", text_encoder.Shape, text_encoder.program),
+    "vit": Architecture("vision transformer", vision_transformer.Shape, vision_transformer.program, IMAGES),
+    "cnn": Architecture("residual network", resnet.Shape, resnet.program, IMAGES, split="nothing"),
+    "recommender": Architecture("recommender", recommender.Shape, recommender.program, CLICKS, split="tables"),
+    "speech-encdec": Architecture(
+        "speech encoder-decoder", speech.Shape, speech.program, SPEECH, generates=True, split="nothing"
+    ),
+}
+_BY_SHAPE = {made.shape: made for made in ARCHITECTURES.values()}
+
+
+def architecture_of(shape: object) -> Architecture:
+    """The architecture that a shape belongs to."""
+    return _BY_SHAPE[type(shape)]
+
+
+def shape_with(names: set[str]) -> type:
+    """The class of shapes that has exactly these parameters. Raises KeyError when none has."""
+    for made in ARCHITECTURES.values():
+        if set(made.fields) == names:
+            return made.shape
+    raise KeyError(f"no shape has the parameters {sorted(names)}")
