@@ -17,8 +17,9 @@ from costmodel.catalog import CatalogError
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.job import Assumption
 from costmodel.loading import load
-from costmodel.report.command import command_line as command_line
+from costmodel.report import command as report
 from costmodel.report.quantities import interval, show
+from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
 from costmodel.trace import Node
 
@@ -27,7 +28,16 @@ CLEAR = 0.05  # a smaller share of the spread is hard to tell from chance in a f
 # A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
 ORDER = ("given", "inferred", "default", "fitted", "catalog")
 AUTOMATIC = "automatic"
+SET = "set"  # of a tree: what else the visitor said, as `--set` takes it
+ARRIVES = "arrives"  # of the session: whether the visitor has just come to the page
 HOME = ("localhost", "127.0.0.1", "::1")
+
+Tree = dict[str, Any]  # a scenario as a visitor describes it
+
+
+def scenario(tree: Mapping[str, Any]) -> Scenario:
+    """The scenario that a visitor describes. Raises ScenarioError; reads no file."""
+    return load({name: value for name, value in tree.items() if name != SET}, tree.get(SET, ()), allow_files=False)
 
 
 def estimate(tree: Mapping[str, Any]) -> Estimate | None:
@@ -40,8 +50,8 @@ def estimate(tree: Mapping[str, Any]) -> Estimate | None:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _estimate(scenario: str, measured: tuple[int, ...] = ()) -> Estimate:
-    return api.estimate(load(json.loads(scenario), allow_files=False))
+def _estimate(tree: str, measured: tuple[int, ...] = ()) -> Estimate:
+    return api.estimate(scenario(json.loads(tree)))
 
 
 def measured_when() -> tuple[int, ...]:
@@ -49,12 +59,12 @@ def measured_when() -> tuple[int, ...]:
     return tuple(sorted(path.stat().st_mtime_ns for path in profile.user_folder().glob("*.json")))
 
 
-def arrived(widget: str) -> dict[str, str]:
-    """What the address says to a page whose inputs are still to come, `widget` among them.
+def arrived() -> dict[str, str]:
+    """What the address says to a page whose inputs are still to come.
 
     Only a visitor who arrives has an address that the inputs did not write.
     """
-    return {} if widget in st.session_state else dict(st.query_params.to_dict())
+    return dict(st.query_params.to_dict()) if st.session_state.get(ARRIVES) else {}
 
 
 def refused(address: Mapping[str, str]) -> None:
@@ -76,12 +86,12 @@ def at_home() -> bool:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def working(scenario: str, figure: str, levels: int) -> list[tuple[str, str, str]]:
+def working(tree: str, figure: str, levels: int) -> list[tuple[str, str, str]]:
     """The steps of a figure's working: a heading, LaTeX with its numbers, and where it is from."""
     from costmodel.report import explain
     from costmodel.resolve import resolve
 
-    node = explain.working(resolve(load(json.loads(scenario), allow_files=False)), figure)
+    node = explain.working(resolve(scenario(json.loads(tree))), figure)
     steps: dict[str, tuple[str, str, str]] = {}
     for heading, formula, origin in _steps(node, figure, levels):
         steps.setdefault(formula, (heading, formula, origin))  # a step that several figures share stands once
@@ -103,6 +113,12 @@ def _steps(node: Any, heading: str, levels: int) -> Iterator[tuple[str, str, str
 def plain(text: str) -> str:
     """Text that Markdown shows as it is."""
     return re.sub(r"([\\`*_{}\[\]()#+.!|~$:<>-])", r"\\\1", text)
+
+
+def command_line(tree: Mapping[str, Any], command: str = "estimate", *more: str) -> str:
+    """The same scenario as a command, with `more` after it."""
+    changes = [word for change in tree.get(SET, ()) for word in ("--set", change)]
+    return report.command_line({name: value for name, value in tree.items() if name != SET}, command, *changes, *more)
 
 
 def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:

@@ -128,7 +128,7 @@ def table(rows: list[list[str]], answers: Mapping[str, parts.Estimate], alt: str
 
 
 st.title("Compress")
-address = parts.arrived("model")
+address = parts.arrived()
 trees = inputs()
 parts.refused(address)
 answers = {}

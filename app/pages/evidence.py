@@ -9,7 +9,7 @@ from costmodel.app import charts, parts
 from costmodel.report import evidence, machine
 
 st.title("Evidence")
-address = parts.arrived("profile")
+address = parts.arrived()
 names = evidence.profiles()
 name = st.selectbox("Profile", names, names.index("h100-sxm"), key="profile", bind="query-params")
 parts.refused(address)

@@ -131,7 +131,7 @@ def _calibration(mine: calibrating.Calibration) -> None:
 st.title("This machine")
 if parts.at_home() and calibrating.of_this_session().finished():
     st.session_state["device"] = profile.LOCAL
-address = parts.arrived("device")
+address = parts.arrived()
 name, tree = inputs()
 parts.refused(address)
 try:
