@@ -33,23 +33,23 @@ MOST_CHANGES = 20
 def scenario() -> Tree:
     """The scenario that the visitor describes; the address of the page carries it."""
     brought = _bring()
-    models, devices = sorted(model.id for model in dense_decoders()), listing("hardware")
-    choice = {name: _at(options, DEFAULTS[name]) for name, options in (("model", models), ("hardware", devices))}
     kind = st.radio("Workload", list(KINDS), key="workload", bind="query-params", horizontal=True)
     with st.grid(4, min_column_width=160):
-        model = st.selectbox("Model", models, choice["model"], key="model", bind="query-params")
-        hardware = st.selectbox("Hardware", devices, choice["hardware"], key="hardware", bind="query-params")
+        model, hardware = (
+            st.selectbox(name.capitalize(), names, names.index(DEFAULTS[name]), key=name, bind="query-params")
+            for name, names in (("model", models()), ("hardware", listing("hardware")))
+        )
         count = st.text_input("Devices", DEFAULTS["devices"], LONGEST_NUMBER, key="devices", bind="query-params")
         precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
         work = {name: field(name, info) for name, info in _fields(kind).items()}
-    changes = _more()
+    said = _more()
     st.session_state[KEPT] = {name: st.session_state[name] for name in (*_blank(kind), SET)}
     if brought:
         st.rerun()  # the inputs write what they were given to the address when they are drawn again
     tree: Tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
     tree["workload"] |= {name: value for name, value in work.items() if value}
     tree |= {} if precision == AUTOMATIC else {"precision": precision}
-    return tree | ({SET: changes} if changes else {})
+    return tree | ({SET: said} if said else {})
 
 
 def field(name: str, info: FieldInfo) -> str | None:
@@ -66,11 +66,30 @@ def field(name: str, info: FieldInfo) -> str | None:
     ).strip()
 
 
-def apply(changes: Mapping[str, Any]) -> None:
+def changes(key: str, label: str) -> list[str]:
+    """Changes of anything in a scenario, as path=value."""
+    return st.multiselect(
+        label,
+        st.session_state.get(key, []),
+        key=key,
+        bind="query-params",
+        accept_new_options=True,
+        max_selections=MOST_CHANGES,
+        placeholder="path=value, such as parallelism.tp=8",
+        help="Anything that a scenario file may say, such as costs.grid=SE or costs.price=2 USD/h; Enter adds it.",
+    )
+
+
+def models() -> list[str]:
+    """The models of the catalog that can be estimated."""
+    return sorted(model.id for model in dense_decoders())
+
+
+def apply(found: Mapping[str, Any]) -> None:
     """Take the changes that make a scenario fit; None leaves a path unsaid."""
     said = st.session_state.get(SET, [])
-    st.session_state[SET] = [change for change in said if change.partition("=")[0].strip() not in changes]
-    for path, value in changes.items():
+    st.session_state[SET] = [change for change in said if change.partition("=")[0].strip() not in found]
+    for path, value in found.items():
         if path in st.session_state:
             st.session_state[path] = "" if value is None else str(value)
         elif value is not None:
@@ -87,16 +106,8 @@ def link(scenario: Scenario, page: str, label: str) -> None:
 def _more() -> list[str]:
     """All else that a scenario may say, as on the command line; or a file that says it."""
     left, right = st.columns([3, 2], gap="medium")
-    changes = left.multiselect(
-        "Other assumptions, as path=value",
-        st.session_state.get(SET, []),
-        key=SET,
-        bind="query-params",
-        accept_new_options=True,
-        max_selections=MOST_CHANGES,
-        placeholder="parallelism.tp=8",
-        help="Anything that a scenario file may say, such as costs.grid=SE or costs.price=2 USD/h; Enter adds it.",
-    )
+    with left:
+        said = changes(SET, "Other assumptions")
     right.file_uploader(
         "Scenario file, or a model's config.json",
         ("yaml", "yml", "json"),
@@ -106,7 +117,7 @@ def _more() -> list[str]:
     )
     if refused := st.session_state.pop(REFUSED, None):
         st.error(parts.plain(refused), icon=":material/error:")
-    return list(changes)
+    return said
 
 
 def _read() -> None:
@@ -162,7 +173,7 @@ def _inputs(said: Mapping[str, Any]) -> dict[str, Any]:
     inputs = _blank(work.pop("kind"))
     inputs["workload"] = said["workload"] if isinstance(said["workload"], str) else said["workload"]["kind"]
     inputs["devices"] = str(rest.pop("devices"))
-    for name, options in (("model", {m.id for m in dense_decoders()}), ("hardware", set(listing("hardware")))):
+    for name, options in (("model", models()), ("hardware", listing("hardware"))):
         if isinstance(said[name], str) and said[name] in options:
             inputs[name] = rest.pop(name)
     if rest.get("precision") in get_args(Format):
@@ -189,7 +200,3 @@ def _blank(kind: str) -> dict[str, Any]:
 
 def _choices(info: FieldInfo) -> list[str]:
     return [choice for choice in get_args(info.annotation) if isinstance(choice, str)]
-
-
-def _at(options: list[str], wanted: str) -> int:
-    return options.index(wanted) if wanted in options else 0

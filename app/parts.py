@@ -13,6 +13,8 @@ import streamlit as st
 
 from costmodel import api, profile
 from costmodel.api import Estimate
+from costmodel.app import drawing
+from costmodel.app.drawing import PART, WHOLE
 from costmodel.catalog import CatalogError
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.job import Assumption
@@ -23,7 +25,6 @@ from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
 from costmodel.trace import Node
 
-PART, WHOLE = "#0072B2", "#E69F00"  # of Okabe and Ito's palette, told apart with every common kind of colour blindness
 CLEAR = 0.05  # a smaller share of the spread is hard to tell from chance in a few hundred draws
 # A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
 ORDER = ("given", "inferred", "default", "fitted", "catalog")
@@ -40,12 +41,12 @@ def scenario(tree: Mapping[str, Any]) -> Scenario:
     return load({name: value for name, value in tree.items() if name != SET}, tree.get(SET, ()), allow_files=False)
 
 
-def estimate(tree: Mapping[str, Any]) -> Estimate | None:
-    """The library's answer to a scenario; None after its error is shown in plain words."""
+def estimate(tree: Mapping[str, Any], name: str = "") -> Estimate | None:
+    """The library's answer to a scenario; None after its error is shown in plain words, with `name` before them."""
     try:
         return _estimate(json.dumps(tree), measured_when())
     except (ScenarioError, CatalogError) as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(f"{name}{error}"), icon=":material/error:")
         return None
 
 
@@ -141,10 +142,9 @@ def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:
     )
     figure.update_layout(height=16 + 30 * len(values), margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.update_xaxes(visible=False, fixedrange=True)
-    colour = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=colour)
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     alt = "; ".join(f"{name} {value}" for name, value in shown.items())
-    st.plotly_chart(figure, config={"displayModeBar": False}, alt=alt)
+    drawing.show_chart(figure, alt)
 
 
 def drivers(answer: Estimate, total: str) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import streamlit as st
 
 from costmodel import profile
-from costmodel.app import calibrating, charts, parts
+from costmodel.app import asking, calibrating, charts, parts
 from costmodel.catalog import CatalogError
-from costmodel.catalog.models import dense_decoders
 from costmodel.loading import load
 from costmodel.report import machine
 from costmodel.report import roofline as shown
@@ -23,7 +22,7 @@ EXAMPLE = "pythia-160m"  # a model that every machine has room for
 
 def inputs() -> tuple[str, dict[str, Any]]:
     """The device and the scenario whose operators are placed on its roofline."""
-    devices, models = machine.measured(), sorted(model.id for model in dense_decoders())
+    devices, models = machine.measured(), asking.models()
     with st.grid(3, min_column_width=160):
         name = st.selectbox("Device", devices, key="device", bind="query-params")
         model = st.selectbox("Model", models, models.index(EXAMPLE), key="model", bind="query-params")
