@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ ORDER = ("given", "inferred", "default", "fitted", "catalog")
 AUTOMATIC = "automatic"
 SET = "set"  # of a tree: what else the visitor said, as `--set` takes it
 ARRIVES = "arrives"  # of the session: whether the visitor has just come to the page
+HEADLINE = "cost per million output tokens"
 HOME = ("localhost", "127.0.0.1", "::1")
 
 Tree = dict[str, Any]  # a scenario as a visitor describes it
@@ -53,6 +54,12 @@ def estimate(tree: Mapping[str, Any], name: str = "") -> Estimate | None:
 @st.cache_data(max_entries=200, show_spinner=False)
 def _estimate(tree: str, measured: tuple[int, ...] = ()) -> Estimate:
     return api.estimate(scenario(json.loads(tree)))
+
+
+def headline(labels: Iterable[str]) -> int:
+    """The place of the figure that a page starts with: of serving the cost of an answer, else that of the whole."""
+    known = list(labels)
+    return known.index(HEADLINE if HEADLINE in known else "cost")
 
 
 def measured_when() -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from costmodel.app import drawing
 from costmodel.report import explore as report
 from costmodel.report.explore import Columns
 from costmodel.report.quantities import show
+from costmodel.tornado import Swing
 
 # Lines told apart by more than colour.
 LINES = tuple(
@@ -165,6 +166,31 @@ def compromise(found: Columns, axes: Sequence[str], names: tuple[str, str], fron
     figure.update_yaxes(title=f"{y} [{y_unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
     said = "; ".join(_said(found, axes, place, *names) for place in front)
     return drawing.show_chart(figure, f"{y} against {x}; not beaten in both: {said}.", **CHOOSE)
+
+
+def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> None:
+    """A figure at both ends of each assumption's range, about its value; the widest on top."""
+    figure, names = go.Figure(), [swing.label for swing in swings]
+    for end, colour, pattern in (("low", drawing.PART, ""), ("high", drawing.WHOLE, "/")):
+        at = [getattr(swing, f"at_{end}") for swing in swings]
+        texts = [show(getattr(swing, end), swing.unit) for swing in swings]
+        figure.add_bar(
+            base=value,
+            x=np.subtract(at, value).tolist(),
+            y=names,
+            orientation="h",
+            name=f"at its {end} end",
+            marker={"color": colour, "pattern": {"shape": pattern}},
+            hovertext=[f"{n} {t}<br>{label} {show(v, unit)}" for n, t, v in zip(names, texts, at, strict=True)],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    figure.add_vline(value, line={"color": drawing.ink(), "width": 1})
+    height = 100 + 28 * len(names)
+    figure.update_layout(barmode="overlay", height=height, margin=drawing.MARGIN, legend=drawing.LEGEND)
+    figure.update_xaxes(title=f"{label} [{unit}]", tickformat="~s", fixedrange=True)
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
+    said = (f"{s.label}: {show(s.at_low, unit)} to {show(s.at_high, unit)}" for s in swings)
+    drawing.show_chart(figure, f"{label} at both ends of each assumption. {'; '.join(said)}.")
 
 
 def _axis(update: Any, found: Columns, axis: str) -> bool:

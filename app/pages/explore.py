@@ -73,7 +73,7 @@ def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[Any,
         return sweeps.compromise(found, axes, both, front), list(both)
     names = {report.FIGURES[name][0]: name for name in report.figures(found)}
     with right:
-        label = st.selectbox("Figure", list(names), list(names).index("cost"), key="figure", bind="query-params")
+        label = st.selectbox("Figure", list(names), parts.headline(names), key="figure", bind="query-params")
     st.success(f"**{parts.plain(report.sentence(found, axes, names[label]))}**")
     drawn = (sweeps.curves if form == LINES else sweeps.heat)(found, axes, names[label])
     st.caption(

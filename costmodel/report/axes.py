@@ -62,6 +62,11 @@ def axes(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def settable(scenario: Scenario, path: str) -> bool:
+    """Whether an assumption's path is one of a scenario, where its number can be stated."""
+    return path == "costs.grid" or axes(scenario).get(path) == ()
+
+
 def _names(annotation: Any) -> tuple[str, ...]:
     """The words that a field may be; none for one that holds a number or a section."""
     inner = get_args(annotation)

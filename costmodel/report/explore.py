@@ -78,7 +78,7 @@ def rows(found: Columns, axes: Sequence[str], names: Sequence[str]) -> list[dict
     for place, fits in enumerate(found["feasible"]):
         line = {axis: value(found[axis][place]) for axis in axes}
         line |= {FIGURES[n][0]: show(float(found[n][place]), FIGURES[n][1]) if fits else "–" for n in names}
-        lines.append(line | {"not feasible because": str(found["reason"][place])})
+        lines.append(line | ({} if found["feasible"].all() else {"not feasible because": str(found["reason"][place])}))
     return lines
 
 
