@@ -91,9 +91,13 @@ def parity(rows: Sequence[Any]) -> None:
     drawing.show_chart(figure, f"Predicted over measured times: {'; '.join(said)}.")
 
 
-def errors(judged: dict[str, dict[str, Any]]) -> None:
-    """Median and 90th percentile of the errors of each law."""
+def errors(judged: Mapping[str, Mapping[str, Any]]) -> None:
+    """Median and 90th percentile of the errors of each law or metric; a naive rule's median where there is one."""
     names, median, most = list(judged), *([row[key] for row in judged.values()] for key in ("median", "p90"))
+    series = [("median", median, "circle"), ("90 % within", most, "circle-open")]
+    naive = [row.get("naive_median") for row in judged.values()]
+    if any(naive):
+        series.append(("median of a naive rule", naive, "x"))
     figure = go.Figure()
     figure.add_scatter(
         x=[x for ends in zip(median, most, strict=True) for x in (*ends, None)],
@@ -103,24 +107,32 @@ def errors(judged: dict[str, dict[str, Any]]) -> None:
         hoverinfo="skip",
         showlegend=False,
     )
-    for name, values, symbol in (("median", median, "circle"), ("90 % within", most, "circle-open")):
+    for name, values, symbol in series:
         figure.add_scatter(
             x=values,
             y=names,
             mode="markers",
             name=name,
-            marker={"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2}},
+            marker={"color": WHOLE, "symbol": symbol, "size": 10}
+            if symbol == "x"
+            else {"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2}},
             hovertemplate="%{y}: %{x:.0%}",
         )
-    figure.update_layout(height=70 + 26 * len(names), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
-    figure.update_xaxes(title="error", tickformat=".0%", rangemode="tozero", fixedrange=True)
+    figure.update_layout(height=100 + 26 * len(names), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
+    wide = max(most) > FAR * min(median)
+    axis = {"type": "log", "dtick": 1} if wide else {"rangemode": "tozero"}
+    figure.update_xaxes(title="error", tickformat=",.0%", fixedrange=True, **axis)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
-    said = (f"{name} {row['median']:.0%}, {row['p90']:.0%}" for name, row in judged.items())
-    drawing.show_chart(figure, f"Median error and bound of nine tenths of the errors by law: {'; '.join(said)}.")
+    said = (
+        f"{name}: " + ", ".join(f"{label} {values[place]:.0%}" for label, values, _ in series)
+        for place, name in enumerate(names)
+    )
+    drawing.show_chart(figure, f"Errors: {'; '.join(said)}.")
 
 
 # Colours of Okabe and Ito's palette, and patterns for those who see no colours.
 FILLS = (("#0072B2", ""), ("#E69F00", "/"), ("#009E73", "."), ("#CC79A7", "x"), ("#56B4E9", "\\"), ("#D55E00", "-"))
+FAR = 100  # the largest error over the smallest from which on an axis is logarithmic
 FEW = 2  # round numbers along an axis
 # Of a plan of size: mark and symbol of each size that has a name.
 NAMED = {"best": "star", "compute_optimal": "diamond", "stated": "square-open"}

@@ -34,6 +34,8 @@ ARRIVES = "arrives"  # of the session: whether the visitor has just come to the 
 HEADLINE = "cost per million output tokens"
 HOME = ("localhost", "127.0.0.1", "::1")
 
+WIDE = {"figure": st.column_config.Column(pinned=True, width=190)}  # names of figures stay in sight
+
 Tree = dict[str, Any]  # a scenario as a visitor describes it
 
 

@@ -23,7 +23,7 @@ LINES = tuple(
         strict=True,
     )
 )
-FEW_BANDS, MOST_TEXTS, MOST_TICKS, WIDE = 2, 60, 10, 8
+FEW_BANDS, MOST_TEXTS, MOST_TICKS, WIDE, MANY = 2, 60, 10, 8, 1000
 CHOOSE = {"on_select": "rerun", "selection_mode": "points"}
 
 
@@ -44,7 +44,7 @@ def differences(parts: Mapping[str, float], unit: str, whole: str, total: float)
             hoverinfo="skip",
         )
     )
-    figure.update_layout(height=30 + 34 * len(values), margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    figure.update_layout(height=30 + 34 * len(values), margin={"l": 0, "r": 36, "t": 0, "b": 0})
     figure.update_xaxes(showticklabels=False, showgrid=False, zerolinecolor=drawing.GREY, fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     drawing.show_chart(
@@ -81,7 +81,7 @@ def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
     _infeasible(figure, found, axes)
     figure.update_layout(height=420, margin=drawing.MARGIN, legend=drawing.LEGEND | {"title": " ".join(axes[1:])})
     label, unit = report.FIGURES[name]
-    figure.update_yaxes(title=f"{label} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
+    figure.update_yaxes(**_scale(found, name))
     return drawing.show_chart(figure, f"{label} along {axes[0]}. {'; '.join(said)}.", **CHOOSE)
 
 
@@ -144,7 +144,7 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
 
 def compromise(found: Columns, axes: Sequence[str], names: tuple[str, str], front: Sequence[int]) -> Any:
     """Every point by two figures, and the line of those that no other beats in both."""
-    (x, x_unit), (y, y_unit) = (report.FIGURES[name] for name in names)
+    x, y = (report.FIGURES[name][0] for name in names)
     figure, rest = go.Figure(), [p for p in np.flatnonzero(found["feasible"]).tolist() if p not in front]
     for label, places, symbol, colour in (
         ("beaten in both", rest, "circle-open", drawing.GREY),
@@ -162,15 +162,15 @@ def compromise(found: Columns, axes: Sequence[str], names: tuple[str, str], fron
             hovertemplate="%{hovertext}<extra></extra>",
         )
     figure.update_layout(height=420, margin=drawing.MARGIN, legend=drawing.LEGEND)
-    figure.update_xaxes(title=f"{x} [{x_unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
-    figure.update_yaxes(title=f"{y} [{y_unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
+    figure.update_xaxes(**_scale(found, names[0]))
+    figure.update_yaxes(**_scale(found, names[1]))
     said = "; ".join(_said(found, axes, place, *names) for place in front)
     return drawing.show_chart(figure, f"{y} against {x}; not beaten in both: {said}.", **CHOOSE)
 
 
 def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> None:
     """A figure at both ends of each assumption's range, about its value; the widest on top."""
-    figure, names = go.Figure(), [swing.label for swing in swings]
+    figure, names = go.Figure(), [swing.label.replace(": ", ":<br>") for swing in swings]
     for end, colour, pattern in (("low", drawing.PART, ""), ("high", drawing.WHOLE, "/")):
         at = [getattr(swing, f"at_{end}") for swing in swings]
         texts = [show(getattr(swing, end), swing.unit) for swing in swings]
@@ -185,12 +185,19 @@ def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> Non
             hovertemplate="%{hovertext}<extra></extra>",
         )
     figure.add_vline(value, line={"color": drawing.ink(), "width": 1})
-    height = 100 + 28 * len(names)
+    height = 100 + 36 * len(names)
     figure.update_layout(barmode="overlay", height=height, margin=drawing.MARGIN, legend=drawing.LEGEND)
     figure.update_xaxes(title=f"{label} [{unit}]", tickformat="~s", fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     said = (f"{s.label}: {show(s.at_low, unit)} to {show(s.at_high, unit)}" for s in swings)
     drawing.show_chart(figure, f"{label} at both ends of each assumption. {'; '.join(said)}.")
+
+
+def _scale(found: Columns, name: str) -> dict[str, Any]:
+    """An axis of a figure, from nothing on; thousands and millions in letters, fractions of one as they are."""
+    label, unit = report.FIGURES[name]
+    form = "~s" if unit == "s" or np.nanmax(found[name]) >= MANY else "~g"
+    return {"title": f"{label} [{unit}]", "tickformat": form, "rangemode": "tozero", "fixedrange": True}
 
 
 def _axis(update: Any, found: Columns, axis: str) -> bool:

@@ -31,16 +31,16 @@ def inputs() -> dict[str, list[str]]:
         for name in OTHERS[: count - 1]:
             with st.container(border=True):
                 st.markdown(f"**{name}**, where it differs from {FIRST}")
-                changes[name] = own(name)
+                changes[name] = own(name, 5 if count == 2 else 2)
     return changes
 
 
-def own(name: str) -> list[str]:
+def own(name: str, columns: int) -> list[str]:
     """The changes of one scenario."""
     hardware = listing("hardware")
     start = hardware.index(OTHER_HARDWARE) if name == OTHERS[0] else None
     said = {}
-    with st.grid(2, min_column_width=110):
+    with st.grid(columns, min_column_width=110):
         for path, label, options, at in (
             ("model", "Model", asking.models(), None),
             ("hardware", "Hardware", hardware, start),
@@ -68,9 +68,8 @@ def show_figures(answers: dict[str, parts.Estimate], total: str, label: str) -> 
         charts.ranged(found, text.UNITS[total], label)
         st.caption("Points are the estimates, lines their 80 % ranges. What is uncertain is mostly common to all.")
     rows = [dict(zip(("figure", *answers), row, strict=True)) for row in report.rows(answers, differences=True)]
-    pinned = {"figure": st.column_config.Column(pinned=True)}
     alt = f"Figures of {', '.join(answers)}, with differences from {FIRST} in per cent."
-    st.dataframe(rows, hide_index=True, height="content", column_config=pinned, alt=alt)
+    st.dataframe(rows, hide_index=True, height="content", column_config=parts.WIDE, alt=alt)
 
 
 def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, parts.Estimate], total: str) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from costmodel.app import asking, parts
 from costmodel.loading import to_yaml
 from costmodel.report import text
+from costmodel.report.table import rows as as_csv
 
 
 def show_answer(answer: parts.Estimate) -> None:
@@ -84,7 +85,10 @@ if answer is not None:
     st.subheader("Take it along")
     st.code(parts.command_line(tree), language="bash", wrap_lines=True)
     yaml = to_yaml(answer.resolved.scenario)
-    st.download_button("Scenario as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
+    with st.container(horizontal=True):
+        st.download_button("Scenario as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
+        st.download_button("Figures as CSV", as_csv(answer), "estimate.csv", "text/csv", on_click="ignore")
+        st.download_button("Report as HTML", answer.to_html, "estimate.html", "text/html", on_click="ignore")
     st.subheader("Explain a figure")
     show_working(tree, answer)
     st.subheader("Assumptions and sources")

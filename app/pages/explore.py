@@ -69,7 +69,7 @@ def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[Any,
     if form == FRONT:
         both = report.trade_off(found, kind)
         front = report.compromise(found, both)
-        st.caption("Joined: points that no other beats in both figures.")
+        st.success(f"**{parts.plain(report.front_sentence(found, axes, both, front))}**")
         return sweeps.compromise(found, axes, both, front), list(both)
     names = {report.FIGURES[name][0]: name for name in report.figures(found)}
     with right:

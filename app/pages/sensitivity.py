@@ -17,7 +17,7 @@ from costmodel.report.quantities import interval
 from costmodel.report.text import sentence
 from costmodel.tornado import Swing
 
-AS_IT_IS, MOVED = "as it is", "moved"
+AS_IT_IS = "the scenario"
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -63,10 +63,12 @@ def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
         return
     moved = parts.estimate(tree | {SET: [*tree.get(SET, ()), f"{path}={value}"]})
     if moved is not None:
-        answers = {AS_IT_IS: answer, MOVED: moved}
+        answers = {AS_IT_IS: answer, f"{path} = {value}": moved}
         st.markdown(f"**{parts.plain(compare.sentence(answers))}**")
         rows = [dict(zip(("figure", *answers), row, strict=True)) for row in compare.rows(answers, differences=True)]
-        st.dataframe(rows, hide_index=True, height="content", alt="All figures, as it is and moved.")
+        st.dataframe(
+            rows, hide_index=True, height="content", column_config=parts.WIDE, alt="All figures, as it is and moved."
+        )
         asking.link(moved.resolved.scenario, "estimate", f"Open with {path} = {value} as an estimate")
 
 

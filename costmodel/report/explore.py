@@ -51,6 +51,18 @@ def sentence(found: Columns, axes: Sequence[str], name: str) -> str:
     return f"{text} at {point(found, axes, place)}.{rest}"
 
 
+def front_sentence(found: Columns, axes: Sequence[str], names: tuple[str, str], places: Sequence[int]) -> str:
+    """How many points no other beats in both figures, and the two ends of them."""
+    labels = " and ".join(FIGURES[name][0] for name in names)
+    ends = list(dict.fromkeys((places[0], places[-1])))
+    said = (
+        f"{point(found, axes, place)} ({', '.join(show(float(found[n][place]), FIGURES[n][1]) for n in names)})"
+        for place in ends
+    )
+    count = int(np.count_nonzero(found["feasible"]))
+    return f"{len(places)} of {count} points are not beaten in {labels} by another: {' to '.join(said)}."
+
+
 def _reasons(found: Columns, most: int = 2) -> list[str]:
     """Why points have no answer, the most frequent first; figures in a reason do not tell them apart."""
     kinds = Counter(str(reason).partition(":")[0] for reason in found["reason"] if reason)
