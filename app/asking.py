@@ -128,7 +128,7 @@ def _read() -> None:
     try:
         config = _configuration(file.getvalue())
         if config is None:
-            st.session_state.update(_inputs(as_said(loads(file.getvalue(), file=file.name, allow_files=False))))
+            st.session_state.update(inputs_of(as_said(loads(file.getvalue(), file=file.name, allow_files=False))))
         else:
             apply({"model": None})
             shape = {"name": str(config.get("_name_or_path") or file.name), **hf_config.shape(config)}
@@ -154,7 +154,7 @@ def _bring() -> bool:
         return False
     if whole := st.query_params.get(WHOLE):
         try:
-            st.session_state.update(_inputs(as_said(loads(whole, file="address", allow_files=False))))
+            st.session_state.update(inputs_of(as_said(loads(whole, file="address", allow_files=False))))
         except ScenarioError as error:
             st.session_state[REFUSED] = str(error)
         del st.query_params[WHOLE]
@@ -166,7 +166,7 @@ def _bring() -> bool:
     return True
 
 
-def _inputs(said: Mapping[str, Any]) -> dict[str, Any]:
+def inputs_of(said: Mapping[str, Any]) -> dict[str, Any]:
     """What each input says for a scenario; what has no input of its own is among the changes."""
     rest, work = dict(said), said["workload"]
     work = dict(work) if isinstance(work, Mapping) else {"kind": work}

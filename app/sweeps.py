@@ -80,9 +80,8 @@ def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
         said.append(f"{label}: {', '.join(_said(found, axes, place, name) for place in places)}")
     _infeasible(figure, found, axes)
     figure.update_layout(height=420, margin=drawing.MARGIN, legend=drawing.LEGEND | {"title": " ".join(axes[1:])})
-    label, unit = report.FIGURES[name]
     figure.update_yaxes(**_scale(found, name))
-    return drawing.show_chart(figure, f"{label} along {axes[0]}. {'; '.join(said)}.", **CHOOSE)
+    return drawing.show_chart(figure, f"{report.FIGURES[name][0]} along {axes[0]}. {'; '.join(said)}.", **CHOOSE)
 
 
 def _band(figure: go.Figure, x: list[Any], low: np.ndarray, high: np.ndarray, colour: str, numeric: bool) -> None:
