@@ -34,6 +34,7 @@ ARRIVES = "arrives"  # of the session: whether the visitor has just come to the 
 HEADLINE = "cost per million output tokens"
 HOME = ("localhost", "127.0.0.1", "::1")
 
+WRONG = (ScenarioError, CatalogError, profile.ProfileError)  # what a scenario can be wrong by
 WIDE = {"figure": st.column_config.Column(pinned=True, width=190)}  # names of figures stay in sight
 
 Tree = dict[str, Any]  # a scenario as a visitor describes it
@@ -48,7 +49,7 @@ def estimate(tree: Mapping[str, Any], name: str = "") -> Estimate | None:
     """The library's answer to a scenario; None after its error is shown in plain words, with `name` before them."""
     try:
         return _estimate(json.dumps(tree), measured_when())
-    except (ScenarioError, CatalogError) as error:
+    except WRONG as error:
         st.error(plain(f"{name}{error}"), icon=":material/error:")
         return None
 

@@ -146,6 +146,9 @@ def test_the_compromise_joins_what_is_not_beaten():
     assert sorted(rest["customdata"]) == [0, 1]
 
 
+MANY = ",".join(map(str, range(1, 60)))
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
@@ -318,8 +321,8 @@ SCRIPT = "<script>alert(1)</script>"
         {"set": [SCRIPT]},
         {"set": ["devices"]},
         {"set": ["a." * 200 + "b=1"]},
-        {"set": ["costs.pue=" + "9" * 1_000_000]},
-        {"set": ["x" * 1_000_000 + "=1"]},
+        {"set": ["costs.pue=" + "9" * 500_000]},
+        {"set": ["x" * 500_000 + "=1"]},
         {"scenario": "model: /etc/passwd.json"},
         {"scenario": SCRIPT},
         {"scenario": "[" * 5_000},

@@ -9,12 +9,10 @@ import streamlit as st
 
 from costmodel.app import asking, parts, sweeps
 from costmodel.app.parts import Tree
-from costmodel.catalog import CatalogError
 from costmodel.loading import load
 from costmodel.report import axes as proposing
 from costmodel.report import explore as report
 from costmodel.report.table import columns as as_csv
-from costmodel.source import ScenarioError
 from costmodel.sweeping import SweepError, sweep, typed_axes
 
 START = "devices"
@@ -100,7 +98,7 @@ if answer is not None:
     parts.refused(address)
     try:
         found = swept(json.dumps(tree), tuple(over.items()), parts.measured_when()) if over else None
-    except (SweepError, ScenarioError, CatalogError) as error:
+    except (SweepError, *parts.WRONG) as error:
         found = None
         st.error(parts.plain(str(error)), icon=":material/error:")
     if found is not None:

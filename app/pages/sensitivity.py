@@ -66,9 +66,8 @@ def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
         answers = {AS_IT_IS: answer, f"{path} = {value}": moved}
         st.markdown(f"**{parts.plain(compare.sentence(answers))}**")
         rows = [dict(zip(("figure", *answers), row, strict=True)) for row in compare.rows(answers, differences=True)]
-        st.dataframe(
-            rows, hide_index=True, height="content", column_config=parts.WIDE, alt="All figures, as it is and moved."
-        )
+        alt = "All figures, as they are and moved."
+        st.dataframe(rows, hide_index=True, height="content", column_config=parts.WIDE, alt=alt)
         asking.link(moved.resolved.scenario, "estimate", f"Open with {path} = {value} as an estimate")
 
 

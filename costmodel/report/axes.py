@@ -99,5 +99,6 @@ def _around(rule: Figure, known: Any) -> list[str]:
 
 
 def _short(text: str) -> str:
+    """A value in few digits, without commas: those part the values of a list."""
     value, _, unit = text.partition(" ")
-    return f"{number(float(value))} {unit}" if unit else show(float(value), "1")
+    return (f"{number(float(value))} {unit}" if unit else show(float(value), "1")).replace(",", "")
