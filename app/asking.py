@@ -14,7 +14,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from costmodel.app import parts
-from costmodel.app.parts import AUTOMATIC, SET, Tree
+from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
 from costmodel.architectures import hf_config
 from costmodel.catalog.models import dense_decoders
 from costmodel.fields import LONGEST_NUMBER, Figure, Format
@@ -26,7 +26,7 @@ from costmodel.source import LARGEST_FILE, ScenarioError
 
 KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
 DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}
-KEPT, WHOLE, FILE, REFUSED = "kept scenario", "scenario", "scenario file", "refused scenario"
+KEPT, WHOLE, FILE = "kept scenario", "scenario", "scenario file"
 MOST_CHANGES = 20
 
 
@@ -115,8 +115,6 @@ def _more() -> list[str]:
         on_change=_read,
         max_upload_size=1,
     )
-    if refused := st.session_state.pop(REFUSED, None):
-        st.error(parts.plain(refused), icon=":material/error:")
     return said
 
 
@@ -153,11 +151,12 @@ def _bring() -> bool:
     if not st.session_state.get(parts.ARRIVES):
         return False
     if whole := st.query_params.get(WHOLE):
+        del st.query_params[WHOLE]
         try:
             st.session_state.update(inputs_of(as_said(loads(whole, file="address", allow_files=False))))
         except ScenarioError as error:
             st.session_state[REFUSED] = str(error)
-        del st.query_params[WHOLE]
+            return False
         return True
     kept = st.session_state.get(KEPT, {})
     if not kept or st.query_params:

@@ -30,6 +30,7 @@ CLEAR = 0.05  # a smaller share of the spread is hard to tell from chance in a f
 ORDER = ("given", "inferred", "default", "fitted", "catalog")
 AUTOMATIC = "automatic"
 SET = "set"  # of a tree: what else the visitor said, as `--set` takes it
+REFUSED = "refused scenario"  # of the session: why a file or an address is no scenario, until it is said
 ARRIVES = "arrives"  # of the session: whether the visitor has just come to the page
 HEADLINE = "cost per million output tokens"
 HOME = ("localhost", "127.0.0.1", "::1")
@@ -79,7 +80,9 @@ def arrived() -> dict[str, str]:
 
 
 def refused(address: Mapping[str, str]) -> None:
-    """Say what of the address the inputs could not take."""
+    """Say what of the address, or of a file, the inputs could not take."""
+    if whole := st.session_state.pop(REFUSED, None):
+        st.error(plain(whole), icon=":material/error:")
     for name, value in address.items():
         chosen = st.session_state.get(name, value)
         used = ", ".join(chosen) if isinstance(chosen, list) else str(chosen)
