@@ -16,7 +16,7 @@ from costmodel.cli.main import run
 from costmodel.plan.pareto import front
 from costmodel.report import axes, compare, explore, text
 from costmodel.report import sensitivity as swings
-from costmodel.sweeping import sweep, typed_axes
+from costmodel.sweeping import sweep, typed
 
 pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
@@ -74,7 +74,9 @@ def test_every_axis_takes_the_values_that_are_proposed_for_it(workload):
     for path, names in known.items():
         values = axes.proposal(answer, path, names)
         assert len(values) > 1, path
-        found = sweep(answer.resolved.scenario, typed_axes([f"{path}={', '.join(values)}"]), strict=False)
+        found = sweep(
+            answer.resolved.scenario, typed(answer.resolved.scenario, [f"{path}={', '.join(values)}"]), strict=False
+        )
         assert found["feasible"].any(), path
 
 

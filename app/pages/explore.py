@@ -13,7 +13,7 @@ from costmodel.loading import load
 from costmodel.report import axes as proposing
 from costmodel.report import explore as report
 from costmodel.report.table import columns as as_csv
-from costmodel.sweeping import SweepError, sweep, typed_axes
+from costmodel.sweeping import SweepError, sweep, typed
 
 START = "devices"
 LONGEST_LIST, MOST_POINTS = 300, 400
@@ -49,13 +49,14 @@ def values(key: str, names: tuple[str, ...], proposed: list[str]) -> str:
 @st.cache_data(max_entries=50, show_spinner=False)
 def swept(tree: str, over: tuple[tuple[str, str], ...], measured: tuple[int, ...]) -> dict[str, Any]:
     """The library's answer. Raises SweepError and ScenarioError."""
-    named = typed_axes([f"{path}={said}" for path, said in over])
+    base = parts.scenario(json.loads(tree))
+    named = typed(base, [f"{path}={said}" for path, said in over])
     points = 1
     for listed in named.values():
         points *= len(listed)
     if points > MOST_POINTS:
         raise SweepError(f"{points:,} points are more than this page draws, {MOST_POINTS}; take fewer values")
-    return sweep(parts.scenario(json.loads(tree)), named, ranges=True, strict=False)
+    return sweep(base, named, ranges=True, strict=False)
 
 
 def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[Any, list[str]]:
