@@ -11,6 +11,7 @@ setup(
         "costmodel": ["py.typed"],
         "costmodel.catalog": ["data/*.csv", "data/profiles/*.json"],
         "costmodel.report": ["templates/*.html"],
+        "costmodel.validation": ["published.csv"],
         "costmodel.quality": ["data/*.csv"],
         "costmodel.app": [".streamlit/*.toml"],
     },

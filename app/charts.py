@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
-import streamlit as st
 
-from costmodel.app.parts import PART, WHOLE
+from costmodel.app import drawing
+from costmodel.app.drawing import PART, WHOLE
 from costmodel.report import roofline as shown
 from costmodel.report.quantities import interval, number, show
 from costmodel.roofline import Roofline
@@ -16,9 +16,7 @@ from costmodel.roofline import Roofline
 if TYPE_CHECKING:
     from costmodel.plan.sizing import Candidate, SizePlan
 
-CEILING = "#7F7F7F"
 RUNS = (("circle", PART, "bottom left"), ("diamond-open", WHOLE, "top left"))  # told apart by more than colour
-LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0}
 
 
 def roofline(found: Roofline) -> None:
@@ -32,8 +30,8 @@ def roofline(found: Roofline) -> None:
             mode="lines+text",
             text=[name, ""],
             textposition="bottom right",
-            line={"color": CEILING, "width": 1.5, "dash": "solid" if found.measured else "dash"},
-            textfont={"color": CEILING, "size": 11},
+            line={"color": drawing.GREY, "width": 1.5, "dash": "solid" if found.measured else "dash"},
+            textfont={"color": drawing.GREY, "size": 11},
             hoverinfo="skip",
             showlegend=False,
         )
@@ -54,10 +52,10 @@ def roofline(found: Roofline) -> None:
         )
         places = (f"{p.operator} at {number(p.intensity)} FLOP/B and {show(p.rate, 'FLOP/s')}" for p in drawn)
         said.append(f"{run}: {', '.join(places)}")
-    figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
+    figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
     figure.update_xaxes(type="log", title="arithmetic intensity [FLOP/B]", tickformat="~s", fixedrange=True)
     figure.update_yaxes(type="log", title="attained [FLOP/s]", tickformat="~s", dtick="D2", fixedrange=True)
-    _show(figure, f"Roofline of {found.hardware}. {'; '.join(said)}. {shown.origin(found)}")
+    drawing.show_chart(figure, f"Roofline of {found.hardware}. {'; '.join(said)}. {shown.origin(found)}")
 
 
 def parity(rows: Sequence[Any]) -> None:
@@ -68,7 +66,7 @@ def parity(rows: Sequence[Any]) -> None:
     measured, predicted = [row.measured for row in timed], [row.predicted for row in timed]
     ends = [min(measured + predicted), max(measured + predicted)]
     figure = go.Figure()
-    figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": CEILING, "dash": "dot"})
+    figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": drawing.GREY, "dash": "dot"})
     figure.add_scatter(
         x=[x for row in timed for x in (row.measured, row.measured, None)],
         y=[y for row in timed for y in (row.p10, row.p90, None)],
@@ -86,43 +84,55 @@ def parity(rows: Sequence[Any]) -> None:
         marker={"color": PART, "size": 9},
         hovertemplate="%{text}<br>measured %{x:.3~s}s, predicted %{y:.3~s}s<extra></extra>",
     )
-    figure.update_layout(height=420, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
+    figure.update_layout(height=420, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
     figure.update_xaxes(type="log", title="measured [s]", tickformat="~s", fixedrange=True)
     figure.update_yaxes(type="log", title="predicted [s]", tickformat="~s", fixedrange=True)
     said = (f"{row.id} measured {show(row.measured, 's')}, predicted {show(row.predicted, 's')}" for row in timed)
-    _show(figure, f"Predicted over measured times: {'; '.join(said)}.")
+    drawing.show_chart(figure, f"Predicted over measured times: {'; '.join(said)}.")
 
 
-def errors(judged: dict[str, dict[str, Any]]) -> None:
-    """Median and 90th percentile of the errors of each law."""
+def errors(judged: Mapping[str, Mapping[str, Any]]) -> None:
+    """Median and 90th percentile of the errors of each law or metric; a naive rule's median where there is one."""
     names, median, most = list(judged), *([row[key] for row in judged.values()] for key in ("median", "p90"))
+    series = [("median", median, "circle"), ("90 % within", most, "circle-open")]
+    naive = [row.get("naive_median") for row in judged.values()]
+    if any(naive):
+        series.append(("median of a naive rule", naive, "x"))
     figure = go.Figure()
     figure.add_scatter(
         x=[x for ends in zip(median, most, strict=True) for x in (*ends, None)],
         y=[y for name in names for y in (name, name, None)],
         mode="lines",
-        line={"color": CEILING, "width": 1.5},
+        line={"color": drawing.GREY, "width": 1.5},
         hoverinfo="skip",
         showlegend=False,
     )
-    for name, values, symbol in (("median", median, "circle"), ("90 % within", most, "circle-open")):
+    for name, values, symbol in series:
         figure.add_scatter(
             x=values,
             y=names,
             mode="markers",
             name=name,
-            marker={"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2}},
+            marker={"color": WHOLE, "symbol": symbol, "size": 10}
+            if symbol == "x"
+            else {"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2}},
             hovertemplate="%{y}: %{x:.0%}",
         )
-    figure.update_layout(height=70 + 26 * len(names), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
-    figure.update_xaxes(title="error", tickformat=".0%", rangemode="tozero", fixedrange=True)
+    figure.update_layout(height=100 + 26 * len(names), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
+    wide = max(most) > FAR * min(median)
+    axis = {"type": "log", "dtick": 1} if wide else {"rangemode": "tozero"}
+    figure.update_xaxes(title="error", tickformat=",.0%", fixedrange=True, **axis)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
-    said = (f"{name} {row['median']:.0%}, {row['p90']:.0%}" for name, row in judged.items())
-    _show(figure, f"Median error and bound of nine tenths of the errors by law: {'; '.join(said)}.")
+    said = (
+        f"{name}: " + ", ".join(f"{label} {values[place]:.0%}" for label, values, _ in series)
+        for place, name in enumerate(names)
+    )
+    drawing.show_chart(figure, f"Errors: {'; '.join(said)}.")
 
 
 # Colours of Okabe and Ito's palette, and patterns for those who see no colours.
 FILLS = (("#0072B2", ""), ("#E69F00", "/"), ("#009E73", "."), ("#CC79A7", "x"), ("#56B4E9", "\\"), ("#D55E00", "-"))
+FAR = 100  # the largest error over the smallest from which on an axis is logarithmic
 FEW = 2  # round numbers along an axis
 # Of a plan of size: mark and symbol of each size that has a name.
 NAMED = {"best": "star", "compute_optimal": "diamond", "stated": "square-open"}
@@ -177,7 +187,7 @@ def _named(figure: go.Figure, plan: SizePlan, height: str) -> None:
         x=[row.parameters for row in plan.curve],
         y=[getattr(row, height) for row in plan.curve],
         mode="markers",
-        marker={"color": CEILING, "size": 3},
+        marker={"color": drawing.GREY, "size": 3},
         customdata=[_hover(row) for row in plan.curve],
         hovertemplate="%{customdata}<extra></extra>",
         showlegend=False,
@@ -190,7 +200,7 @@ def _named(figure: go.Figure, plan: SizePlan, height: str) -> None:
                 y=[getattr(row, height)],
                 mode="markers",
                 name=f"{name.replace('_', '-')} {show(row.parameters, '1')}",
-                marker={"symbol": symbol, "size": 14, "color": CEILING, "line": {"width": 2}},
+                marker={"symbol": symbol, "size": 14, "color": drawing.GREY, "line": {"width": 2}},
                 hoverinfo="skip",
             )
 
@@ -203,11 +213,11 @@ def _hover(row: Candidate) -> str:
 def _against_parameters(figure: go.Figure, plan: SizePlan, alt: str) -> None:
     """Parameters along the bottom, and behind the curves the sizes that are hardly worse."""
     if plan.flat is not None:
-        figure.add_vrect(*plan.flat, fillcolor=CEILING, opacity=0.25, line_width=0, layer="below")
-    figure.update_layout(height=380, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
+        figure.add_vrect(*plan.flat, fillcolor=drawing.GREY, opacity=0.25, line_width=0, layer="below")
+    figure.update_layout(height=380, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
     figure.update_xaxes(title="parameters", **_logarithmic([row.parameters for row in plan.curve]))
     figure.update_yaxes(fixedrange=True)
-    _show(figure, alt)
+    drawing.show_chart(figure, alt)
 
 
 def moved(plans: Mapping[float, SizePlan | str], asked: float) -> None:
@@ -248,13 +258,13 @@ def moved(plans: Mapping[float, SizePlan | str], asked: float) -> None:
         hovertemplate="%{customdata}<extra></extra>",
     )
     if asked:
-        figure.add_vline(asked, line={"color": CEILING, "dash": "dot"})
-    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND)
+        figure.add_vline(asked, line={"color": drawing.GREY, "dash": "dot"})
+    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
     heights = [*best.values(), *balanced.values(), *(end for ends in ranges.values() for end in ends)]
     figure.update_xaxes(title="tokens served", type="log", dtick=1, exponentformat="B", fixedrange=True)
     figure.update_yaxes(title="parameters", **_logarithmic(heights))
     said = (f"{show(n, '1')} served: {show(size, '1')}" for n, size in best.items())
-    _show(figure, f"Best size by tokens served. {'; '.join(said)}.")
+    drawing.show_chart(figure, f"Best size by tokens served. {'; '.join(said)}.")
 
 
 def _logarithmic(values: Sequence[float]) -> dict[str, Any]:
@@ -288,9 +298,9 @@ def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: s
     )
     figure.update_layout(height=60 + 34 * len(names), margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=_ink())
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     said = (f"{name} {show(v, unit)} ({interval(low, high, unit)})" for name, (v, low, high) in figures.items())
-    _show(figure, f"{what.capitalize()}, with 80 % ranges: {'; '.join(said)}.")
+    drawing.show_chart(figure, f"{what.capitalize()}, with 80 % ranges: {'; '.join(said)}.")
 
 
 def stacks(parts: Mapping[str, Mapping[str, float]], unit: str, what: str, limit: float) -> None:
@@ -306,19 +316,11 @@ def stacks(parts: Mapping[str, Mapping[str, float]], unit: str, what: str, limit
             marker={"color": colour, "pattern": {"shape": pattern}},
             hovertemplate=f"{kind} %{{x:.3~s}}{unit}<extra></extra>",
         )
-    figure.add_vline(limit, line={"color": CEILING, "width": 2, "dash": "dot"})
+    figure.add_vline(limit, line={"color": drawing.GREY, "width": 2, "dash": "dot"})
     figure.update_layout(
-        barmode="stack", height=100 + 40 * len(parts), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=LEGEND
+        barmode="stack", height=100 + 40 * len(parts), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND
     )
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=_ink())
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     said = (f"{name}: {', '.join(f'{k} {show(v, unit)}' for k, v in own.items() if v)}" for name, own in parts.items())
-    _show(figure, f"{what.capitalize()}, of {show(limit, unit)}. {'; '.join(said)}.")
-
-
-def _ink() -> Any:
-    return st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
-
-
-def _show(figure: go.Figure, alt: str) -> None:
-    st.plotly_chart(figure, config={"displayModeBar": False}, alt=alt)
+    drawing.show_chart(figure, f"{what.capitalize()}, of {show(limit, unit)}. {'; '.join(said)}.")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-FIRST = "estimate"
+from costmodel.app.parts import ARRIVES
+
+FIRST, PAGE = "estimate", "page"
 TITLES = {"machine": "This machine"}
 
 st.set_page_config(page_title="costmodel", page_icon=":material/calculate:", layout="wide")
@@ -15,4 +17,7 @@ pages = [
     st.Page(path, title=TITLES.get(path.stem, path.stem.replace("_", " ").capitalize()), default=path.stem == FIRST)
     for path in paths
 ]
-st.navigation(pages, position="top").run()
+page = st.navigation(pages, position="top")
+st.session_state[ARRIVES] = st.session_state.get(PAGE) != page.url_path
+st.session_state[PAGE] = page.url_path
+page.run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,35 +13,57 @@ import streamlit as st
 
 from costmodel import api, profile
 from costmodel.api import Estimate
+from costmodel.app import drawing
+from costmodel.app.drawing import PART, WHOLE
 from costmodel.catalog import CatalogError
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.job import Assumption
 from costmodel.loading import load
-from costmodel.report.command import command_line as command_line
+from costmodel.report import command as report
 from costmodel.report.quantities import interval, show
+from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
 from costmodel.trace import Node
 
-PART, WHOLE = "#0072B2", "#E69F00"  # of Okabe and Ito's palette, told apart with every common kind of colour blindness
 CLEAR = 0.05  # a smaller share of the spread is hard to tell from chance in a few hundred draws
 # A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
 ORDER = ("given", "inferred", "default", "fitted", "catalog")
 AUTOMATIC = "automatic"
+SET = "set"  # of a tree: what else the visitor said, as `--set` takes it
+REFUSED = "refused scenario"  # of the session: why a file or an address is no scenario, until it is said
+ARRIVES = "arrives"  # of the session: whether the visitor has just come to the page
+HEADLINE = "cost per million output tokens"
 HOME = ("localhost", "127.0.0.1", "::1")
 
+WRONG = (ScenarioError, CatalogError, profile.ProfileError)  # what a scenario can be wrong by
+WIDE = {"figure": st.column_config.Column(pinned=True, width=190)}  # names of figures stay in sight
 
-def estimate(tree: Mapping[str, Any]) -> Estimate | None:
-    """The library's answer to a scenario; None after its error is shown in plain words."""
+Tree = dict[str, Any]  # a scenario as a visitor describes it
+
+
+def scenario(tree: Mapping[str, Any]) -> Scenario:
+    """The scenario that a visitor describes. Raises ScenarioError; reads no file."""
+    return load({name: value for name, value in tree.items() if name != SET}, tree.get(SET, ()), allow_files=False)
+
+
+def estimate(tree: Mapping[str, Any], name: str = "") -> Estimate | None:
+    """The library's answer to a scenario; None after its error is shown in plain words, with `name` before them."""
     try:
         return _estimate(json.dumps(tree), measured_when())
-    except (ScenarioError, CatalogError) as error:
-        st.error(plain(str(error)), icon=":material/error:")
+    except WRONG as error:
+        st.error(plain(f"{name}{error}"), icon=":material/error:")
         return None
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _estimate(scenario: str, measured: tuple[int, ...] = ()) -> Estimate:
-    return api.estimate(load(json.loads(scenario), allow_files=False))
+def _estimate(tree: str, measured: tuple[int, ...] = ()) -> Estimate:
+    return api.estimate(scenario(json.loads(tree)))
+
+
+def headline(labels: Iterable[str]) -> int:
+    """The place of the figure that a page starts with: of serving the cost of an answer, else that of the whole."""
+    known = list(labels)
+    return known.index(HEADLINE if HEADLINE in known else "cost")
 
 
 def measured_when() -> tuple[int, ...]:
@@ -49,16 +71,18 @@ def measured_when() -> tuple[int, ...]:
     return tuple(sorted(path.stat().st_mtime_ns for path in profile.user_folder().glob("*.json")))
 
 
-def arrived(widget: str) -> dict[str, str]:
-    """What the address says to a page whose inputs are still to come, `widget` among them.
+def arrived() -> dict[str, str]:
+    """What the address says to a page whose inputs are still to come.
 
     Only a visitor who arrives has an address that the inputs did not write.
     """
-    return {} if widget in st.session_state else dict(st.query_params.to_dict())
+    return dict(st.query_params.to_dict()) if st.session_state.get(ARRIVES) else {}
 
 
 def refused(address: Mapping[str, str]) -> None:
-    """Say what of the address the inputs could not take."""
+    """Say what of the address, or of a file, the inputs could not take."""
+    if whole := st.session_state.pop(REFUSED, None):
+        st.error(plain(whole), icon=":material/error:")
     for name, value in address.items():
         chosen = st.session_state.get(name, value)
         used = ", ".join(chosen) if isinstance(chosen, list) else str(chosen)
@@ -76,12 +100,12 @@ def at_home() -> bool:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def working(scenario: str, figure: str, levels: int) -> list[tuple[str, str, str]]:
+def working(tree: str, figure: str, levels: int) -> list[tuple[str, str, str]]:
     """The steps of a figure's working: a heading, LaTeX with its numbers, and where it is from."""
     from costmodel.report import explain
     from costmodel.resolve import resolve
 
-    node = explain.working(resolve(load(json.loads(scenario), allow_files=False)), figure)
+    node = explain.working(resolve(scenario(json.loads(tree))), figure)
     steps: dict[str, tuple[str, str, str]] = {}
     for heading, formula, origin in _steps(node, figure, levels):
         steps.setdefault(formula, (heading, formula, origin))  # a step that several figures share stands once
@@ -105,6 +129,12 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+.!|~$:<>-])", r"\\\1", text)
 
 
+def command_line(tree: Mapping[str, Any], command: str = "estimate", *more: str) -> str:
+    """The same scenario as a command, with `more` after it."""
+    changes = [word for change in tree.get(SET, ()) for word in ("--set", change)]
+    return report.command_line({name: value for name, value in tree.items() if name != SET}, command, *changes, *more)
+
+
 def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:
     """The parts end to end, largest first, and below them what they add up to and what to hold against it."""
     values = {name: value for name, value in sorted(parts.items(), key=lambda part: -part[1]) if value}
@@ -125,10 +155,9 @@ def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:
     )
     figure.update_layout(height=16 + 30 * len(values), margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.update_xaxes(visible=False, fixedrange=True)
-    colour = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=colour)
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     alt = "; ".join(f"{name} {value}" for name, value in shown.items())
-    st.plotly_chart(figure, config={"displayModeBar": False}, alt=alt)
+    drawing.show_chart(figure, alt)
 
 
 def drivers(answer: Estimate, total: str) -> None:

@@ -108,18 +108,22 @@ def loads(
     return _resolve(document, overrides, Path(base or ""), allow_files)
 
 
-def to_yaml(scenario: Scenario | Mapping[str, Any]) -> str:
-    """The scenario as YAML: what was said, without the defaults."""
-    import yaml
-
+def as_said(scenario: Scenario | Mapping[str, Any]) -> dict[str, Any]:
+    """The scenario as plain data: what was said, without the defaults."""
     said = scenario.model_dump(exclude_none=True, exclude_unset=True) if isinstance(scenario, Scenario) else scenario
-    tree = {
+    return {
         name: value[SHORTHAND[name]]
         if name in SHORTHAND and isinstance(value, dict) and value.keys() == {SHORTHAND[name]}
         else value
         for name, value in said.items()
     }
-    return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120))
+
+
+def to_yaml(scenario: Scenario | Mapping[str, Any]) -> str:
+    """The scenario as YAML: what was said, without the defaults."""
+    import yaml
+
+    return str(yaml.safe_dump(as_said(scenario), sort_keys=False, allow_unicode=True, width=120))
 
 
 def _plain(value: Any, path: Keys, document: Document) -> Any:

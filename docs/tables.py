@@ -1,13 +1,17 @@
-"""Write the tables of docs/validation.md anew: python docs/tables.py FOLDER, the folder that has the full tables."""
+"""Write the tables of docs/validation.md anew, and what the app shows of them: python docs/tables.py FOLDER.
+
+FOLDER is the one that has the full tables.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import costmodel
+from costmodel.report.table import as_csv
 from costmodel.report.validation import COLUMNS, cells
 from costmodel.validation.question import RULES
 from costmodel.validation.summary import Validation, by
@@ -18,6 +22,7 @@ TABLES = (
     ("inference_runs_server", "inference", "Inference on data-centre accelerators"),
     ("inference_runs_local", "inference", "Inference on one machine, and older engines"),
 )
+SHIPPED = Path(costmodel.__file__).parent / "validation" / "published.csv"
 LEAST, REASONS = 8, 12  # answers that make a source a line of its own; reasons listed
 
 
@@ -53,6 +58,19 @@ def rules() -> str:
     )
 
 
+def shipped(found: Mapping[str, Validation]) -> str:
+    """The statistics by metric and by source as CSV, fractions to four digits."""
+    lines: list[list[object]] = []
+    for title, validation in found.items():
+        for group in ("metric", "source"):
+            for name, row in by(validation.results, group).items():
+                if row["answered"] >= LEAST:
+                    figures = {key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()}
+                    lines = lines or [["table", "group", "name", *figures]]
+                    lines.append([title, group, name, *figures.values()])
+    return as_csv(lines)
+
+
 def between(page: str, name: str, made: str) -> str:
     """The page with `made` between the marks of this name."""
     start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
@@ -63,7 +81,9 @@ def between(page: str, name: str, made: str) -> str:
 def main() -> None:
     """Replace what stands between the marks."""
     folder = Path(sys.argv[1])
-    made = [section(title, costmodel.validate(folder / f"{name}.csv", kind)) for name, kind, title in TABLES]
+    found = {title: costmodel.validate(folder / f"{name}.csv", kind) for name, kind, title in TABLES}
+    SHIPPED.write_text(shipped(found), encoding="utf-8")
+    made = [section(title, validation) for title, validation in found.items()]
     page = between(PAGE.read_text(encoding="utf-8"), "rules", rules())
     PAGE.write_text(between(page, "results", "\n\n".join(made)), encoding="utf-8")
 

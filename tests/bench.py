@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import resource
+import runpy
 import statistics
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -59,5 +62,24 @@ def main() -> None:
     print(f"sweep of {points:,}:            {rate:,.0f} per second (at least 300,000), peak {peak:.0f} MB (below 500)")
 
 
+def pages(rounds: int = 5) -> None:
+    """Each page of the app without a browser: a visitor's first run once others were there, and a change."""
+    opened = runpy.run_path(str(Path(__file__).with_name("visiting.py")))["opened"]
+    for page in ("estimate", "compare", "explore", "sensitivity", "evidence"):
+        opened(page)
+        start = time.perf_counter()
+        app = opened(page)
+        first, changes = time.perf_counter() - start, []
+        for number in range(rounds if page != "evidence" else 0):
+            app.text_input(key="devices").set_value(str(8 << number))
+            start = time.perf_counter()
+            app.run()
+            changes.append(time.perf_counter() - start)
+        change = f", a change {1e3 * statistics.median(changes):.0f} ms (below 300)" if changes else ""
+        print(f"page {page + ':':26}first {1e3 * first:.0f} ms (below 2,000){change}")
+
+
 if __name__ == "__main__":
     main()
+    if find_spec("streamlit"):
+        pages()

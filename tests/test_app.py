@@ -1,6 +1,7 @@
 """The web app without a browser: what a page shows is what the library says."""
 
 import json
+import runpy
 import shlex
 import warnings
 from pathlib import Path
@@ -17,38 +18,16 @@ pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default:
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of other projects
-    from streamlit.testing.v1 import AppTest
-
-    import costmodel.app
     from costmodel.app import parts
 
-MAIN = Path(next(iter(costmodel.app.__path__))) / "main.py"
+_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
+opened, shown, cells, drawn = (_visiting[name] for name in ("opened", "shown", "cells", "drawn"))
 DEFAULT = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": "train"}
-
-
-def opened(**query):
-    app = AppTest.from_file(str(MAIN), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def shown(app):
-    """The coloured boxes, without the marks of Markdown."""
-    boxes = (box.value for kind in (app.success, app.error, app.warning, app.info) for box in kind)
-    return "\n".join(boxes).replace("\\", "")
 
 
 def charts(app):
     """The bars of each chart: name and figure, as drawn."""
-    figures = (json.loads(chart.proto.spec)["data"][0]["y"] for chart in app.get("plotly_chart"))
-    return [[bar.replace("<b>", "").replace("</b>", "") for bar in bars] for bars in figures]
-
-
-def cells(table):
-    return [tuple(row) for row in table.value.itertuples(index=False)]
+    return [[bar.replace("<b>", "").replace("</b>", "") for bar in traces[0]["y"]] for traces in drawn(app)]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +46,7 @@ def test_an_address_is_answered_as_the_library_answers(query, changes):
     app, answer = opened(**query), estimate(DEFAULT | changes)
     assert shown(app).startswith(f"**{text.sentence(answer)}**")
     assert [(card.label, card.value, card.delta) for card in app.metric] == text.totals(answer)
-    assert cells(app.table[-1]) == text.performance(answer)
+    assert cells(app.table[-1]) == [list(row) for row in text.performance(answer)]
 
 
 def test_an_input_changes_the_answer():

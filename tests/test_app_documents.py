@@ -1,7 +1,8 @@
 """The page Documents without a browser: what it shows is what the library says."""
 
-import warnings
+import runpy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,31 +15,8 @@ from costmodel.report.quantities import show
 pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of other projects
-    from streamlit.testing.v1 import AppTest
-
-    import costmodel.app
-
-MAIN = Path(next(iter(costmodel.app.__path__))) / "main.py"
-
-
-def opened(**query):
-    app = AppTest.from_file(str(MAIN), default_timeout=60).switch_page("pages/documents.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def shown(app):
-    boxes = (box.value for kind in (app.success, app.error, app.warning, app.info) for box in kind)
-    return "\n".join(boxes).replace("\\", "")
-
-
-def cells(table):
-    return [list(row) for row in table.value.itertuples(index=False)]
+_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
+opened, shown, cells = partial(_visiting["opened"], "documents"), _visiting["shown"], _visiting["cells"]
 
 
 @pytest.mark.parametrize("lever", documents.LEVERS, ids=lambda lever: lever.id)

@@ -1,6 +1,7 @@
 """The pages This machine and Evidence without a browser: what they show is what the library says."""
 
 import json
+import runpy
 import sys
 import time
 import warnings
@@ -13,7 +14,7 @@ from costmodel import profile
 from costmodel.calibration.verify import run as verification
 from costmodel.loading import load
 from costmodel.report import evidence, machine
-from costmodel.report import roofline as shown
+from costmodel.report import roofline as place
 from costmodel.roofline import roofline
 
 pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
@@ -21,12 +22,10 @@ pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default:
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of other projects
-    from streamlit.testing.v1 import AppTest
-
-    import costmodel.app
     from costmodel.app import calibrating, parts
 
-MAIN = Path(next(iter(costmodel.app.__path__))) / "main.py"
+_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
+opened, shown, cells, drawn = (_visiting[name] for name in ("opened", "shown", "cells", "drawn"))
 EXAMPLE = "cpu-epyc-2core"
 DEFAULT = {"model": "pythia-160m", "hardware": EXAMPLE, "devices": 1, "workload": "train"}
 
@@ -51,26 +50,12 @@ def at_home(monkeypatch):
     monkeypatch.setattr(parts, "at_home", lambda: True)
 
 
-def opened(page, **query):
-    app = AppTest.from_file(str(MAIN), default_timeout=60).switch_page(f"pages/{page}.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
 def said(app):
-    boxes = (box.value for kind in (app.success, app.error, app.warning, app.info, app.markdown) for box in kind)
-    return "\n".join(boxes).replace("\\", "")
+    return shown(app, "markdown")
 
 
-def cells(table):
-    return [tuple(row) for row in table.value.itertuples(index=False)]
-
-
-def charts(app):
-    return [json.loads(chart.proto.spec)["data"] for chart in app.get("plotly_chart")]
+def lines(table):
+    return list(map(tuple, cells(table)))
 
 
 @pytest.mark.parametrize(
@@ -86,13 +71,13 @@ def test_an_address_is_answered_as_the_library_answers(query):
     scenario = DEFAULT | {"hardware" if name == "device" else name: value for name, value in query.items()}
     app, found = opened("machine", **query), roofline(load(scenario))
     assert machine.sentence(profile.load(found.hardware)) in said(app)
-    assert shown.sentence(found) in said(app)
-    tables = [cells(table) for table in app.dataframe]
-    assert tables[: len(found.total)] == [shown.cells(points) for points in shown.runs(found).values()]
+    assert place.sentence(found) in said(app)
+    tables = [lines(table) for table in app.dataframe]
+    assert tables[: len(found.total)] == [place.cells(points) for points in place.runs(found).values()]
     assert tables[len(found.total)] == machine.fit(profile.load(found.hardware))
-    assert cells(app.table[0]) == machine.facts(found.hardware)
-    (chart,) = charts(app)
-    for trace, points in zip(chart[-len(found.total) :], shown.runs(found).values(), strict=True):
+    assert lines(app.table[0]) == machine.facts(found.hardware)
+    (chart,) = drawn(app)
+    for trace, points in zip(chart[-len(found.total) :], place.runs(found).values(), strict=True):
         assert trace["hovertext"] == [p.operator for p in points if p.flops]
     flags = " ".join(f"--{name} {value}" for name, value in scenario.items())
     assert f"costmodel roofline {flags}" in [block.value for block in app.code]
@@ -118,7 +103,7 @@ def test_what_the_address_cannot_say_is_told(name, value):
 
 
 def test_the_device_of_another_page_is_not_taken_along():
-    app = AppTest.from_file(str(MAIN), default_timeout=60).run()
+    app = opened()
     app.switch_page("pages/machine.py").run()
     assert not app.exception
     assert f" on {EXAMPLE}:" in said(app)
@@ -145,8 +130,8 @@ def test_a_verification_is_shown_where_one_was_kept(local):
     verification.keep(rows, "local")
     app = opened("machine")
     assert machine.verdict(rows) in said(app)
-    assert cells(app.dataframe[-1]) == machine.verified(rows)
-    assert charts(app)[1][-1]["text"] == ["small"]  # times alone have a place on the chart
+    assert lines(app.dataframe[-1]) == machine.verified(rows)
+    assert drawn(app)[1][-1]["text"] == ["small"]  # times alone have a place on the chart
 
 
 # --- calibration from the page
@@ -247,9 +232,9 @@ def test_a_calibration_ends_with_its_session(monkeypatch):
 def test_evidence_shows_the_fit_of_a_profile(name):
     app, made = opened("evidence", profile=name), profile.load(name)
     assert machine.sentence(made) in said(app)
-    assert cells(app.dataframe[0]) == machine.fit(made)
+    assert lines(app.dataframe[0]) == machine.fit(made)
     assert app.dataframe[1].value.to_dict("records") == evidence.overview()
-    (chart,) = charts(app)
+    (chart,) = drawn(app)
     assert chart[1]["y"] == chart[2]["y"] == list(made["fit"])
     assert f"costmodel catalog profiles {name}" in [block.value for block in app.code]
 

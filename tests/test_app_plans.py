@@ -1,8 +1,8 @@
 """The pages Size and Compress without a browser: what they show is what the library says."""
 
 import json
+import runpy
 import shlex
-import warnings
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,8 @@ from costmodel.report import plan as report
 pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of other projects
-    from streamlit.testing.v1 import AppTest
-
-    import costmodel.app
-
-MAIN = Path(next(iter(costmodel.app.__path__))) / "main.py"
+_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
+opened, shown, cells, drawn = (_visiting[name] for name in ("opened", "shown", "cells", "drawn"))
 TRAINED = {
     "model": {"family": "llama", "parameters": "13 B"},
     "hardware": "h100-sxm",
@@ -45,27 +40,9 @@ CHAINS = {
 }
 
 
-def opened(page, **query):
-    app = AppTest.from_file(str(MAIN), default_timeout=60).switch_page(f"pages/{page}.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def shown(app):
-    """The coloured boxes, without the marks of Markdown."""
-    boxes = (box.value for kind in (app.success, app.error, app.warning, app.info) for box in kind)
-    return "\n".join(boxes).replace("\\", "")
-
-
-def cells(table):
-    return [list(row) for row in table.value.itertuples(index=False)]
-
-
-def drawn(chart):
-    return {trace.get("name"): trace for trace in json.loads(chart.proto.spec)["data"]}
+def named(app):
+    """The traces of each chart by name."""
+    return [{trace.get("name"): trace for trace in traces} for traces in drawn(app)]
 
 
 def answered(capsys, command):
@@ -104,7 +81,7 @@ def test_a_plan_of_size_is_the_librarys_and_its_command_gives_it_again(capsys, q
 
 def test_costs_are_stacked_and_the_named_sizes_are_where_the_plan_has_them():
     app, found = opened("size"), plan.size(TRAINED, 1e12, loss=2.1)
-    traces = drawn(app.get("plotly_chart")[0])
+    traces = named(app)[0]
     training, serving = traces["training"], traces["serving"]
     assert training["stackgroup"] == serving["stackgroup"]
     assert training["x"] == [row.parameters for row in found.curve]
@@ -127,7 +104,7 @@ def test_the_best_size_is_followed_over_the_tokens_served():
     rows = report.moved(plans)
     assert cells(app.dataframe[1]) == rows
     assert "pays no size" in rows[-1][1]  # 100 T tokens for 20 k USD: no model is that cheap
-    best = drawn(app.get("plotly_chart")[2])["best"]
+    best = named(app)[2]["best"]
     answers = [p.best.parameters for p in plans.values() if not isinstance(p, str) and p.best]
     assert best["y"] == answers
     assert answers[-1] < answers[0]
@@ -204,14 +181,14 @@ def test_methods_stand_beside_the_baseline_as_the_library_estimates_them(capsys)
 
 def test_the_parts_of_memory_add_up():
     app, answers = opened("compress"), compared(CHAINS)
-    traces = drawn(app.get("plotly_chart")[2])
+    traces = named(app)[2]
     for place, answer in enumerate(answers.values()):
         assert sum(trace["x"][place] for trace in traces.values()) == pytest.approx(answer.outcome.memory_used)
 
 
 def test_costs_are_drawn_with_their_ranges():
     app, answers = opened("compress"), compared(CHAINS)
-    ranges, points = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    ranges, points = drawn(app)[0]
     assert points["x"] == [a.outcome.performance[methods.COST] for a in answers.values()]
     spreads = [a.ranges[methods.COST] for a in answers.values()]
     assert ranges["x"] == [x for spread in spreads for x in (spread["p10"], spread["p90"], None)]

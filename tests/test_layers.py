@@ -29,7 +29,7 @@ FLOORS = [
     {"validation"},
     {"advice"},
     {"api", "sweeping", "tornado", "roofline"},
-    {"plan"},
+    {"plan", "comparing"},
     {"report"},
     {"cli"},
 ]

@@ -7,8 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from costmodel.app import charts, parts
-from costmodel.catalog.models import dense_decoders
+from costmodel.app import asking, charts, parts
 from costmodel.compression.schema import WORDS
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.report import methods as report
@@ -27,7 +26,7 @@ Tree = dict[str, Any]
 
 def inputs() -> dict[str, Tree]:
     """A scenario for the baseline and for each method that the visitor chose, by name."""
-    models, devices = sorted(model.id for model in dense_decoders()), listing("hardware")
+    models, devices = asking.models(), listing("hardware")
     with st.grid(5, min_column_width=160):
         model = st.selectbox("Model", models, models.index("llama-3.1-70b"), key="model", bind="query-params")
         hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
@@ -68,7 +67,7 @@ def pruning() -> Tree:
 
 def distilling() -> Tree:
     """The student, and how long it learns."""
-    models = sorted(model.id for model in dense_decoders())
+    models = asking.models()
     with st.grid(4, min_column_width=160):
         student = st.selectbox(
             "Distilled: student", models, models.index("llama-3.1-8b"), key="student", bind="query-params"
@@ -128,7 +127,7 @@ def table(rows: list[list[str]], answers: Mapping[str, parts.Estimate], alt: str
 
 
 st.title("Compress")
-address = parts.arrived("model")
+address = parts.arrived()
 trees = inputs()
 parts.refused(address)
 answers = {}

@@ -149,7 +149,7 @@ def show_lever(asked: Lever) -> None:
 
 
 st.title("Documents")
-address = parts.arrived("show")
+address = parts.arrived()
 section = st.segmented_control("Show", SECTIONS, default="Levers", required=True, key="show", bind="query-params")
 if section == "Levers":
     by_id = {lever.id: lever for lever in LEVERS}

@@ -3,54 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
 
 import streamlit as st
-from pydantic.fields import FieldInfo
 
-from costmodel.app import parts
-from costmodel.app.parts import AUTOMATIC
-from costmodel.catalog.models import dense_decoders
-from costmodel.fields import LONGEST_NUMBER, Figure, Format
+from costmodel.app import asking, parts
 from costmodel.loading import to_yaml
 from costmodel.report import text
-from costmodel.report.catalog import listing
-from costmodel.scenario import Inference, Serving, Training
-
-KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
-
-
-def inputs() -> dict[str, Any]:
-    """The scenario that the visitor describes; the address of the page carries it."""
-    models, devices = sorted(model.id for model in dense_decoders()), listing("hardware")
-    kind = st.radio("Workload", list(KINDS), key="workload", bind="query-params", horizontal=True)
-    with st.grid(4, min_column_width=160):
-        model = st.selectbox("Model", models, models.index("llama-3.1-8b"), key="model", bind="query-params")
-        hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
-        count = st.text_input("Devices", "64", LONGEST_NUMBER, key="devices", bind="query-params")
-        precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
-        work = {
-            name: field(name, info)
-            for name, info in KINDS[kind].model_fields.items()
-            if name not in ("kind", "adapters")
-        }
-    tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
-    tree["workload"] |= {name: value for name, value in work.items() if value}
-    return tree if precision == AUTOMATIC else tree | {"precision": precision}
-
-
-def field(name: str, info: FieldInfo) -> str | None:
-    """What the visitor says for one field of the workload; None leaves it to the library."""
-    label = name.replace("_", " ").capitalize()
-    if choices := [choice for choice in get_args(info.annotation) if isinstance(choice, str)]:
-        at = choices.index(info.default)
-        value = st.selectbox(label, choices, at, key=name, bind="query-params", help=info.description)
-        return None if value == info.default else value
-    figure = next((mark for mark in info.metadata if isinstance(mark, Figure)), None)
-    hint = str(figure.write(info.default)) if figure else AUTOMATIC
-    return st.text_input(
-        label, "", LONGEST_NUMBER, key=name, bind="query-params", placeholder=hint, help=info.description
-    ).strip()
+from costmodel.report.table import rows as as_csv
 
 
 def show_answer(answer: parts.Estimate) -> None:
@@ -80,7 +39,7 @@ def show_memory(answer: parts.Estimate) -> None:
     parts.bars(outcome.memory_parts, "B", total=outcome.memory_used, capacity=outcome.job.hardware.memory)
 
 
-def show_working(tree: dict[str, Any], answer: parts.Estimate) -> None:
+def show_working(tree: parts.Tree, answer: parts.Estimate) -> None:
     """The formulas behind a figure, with numbers in them."""
     figures = [f"totals.{name}" for name in answer.totals]
     figures += [f"performance.{name}" for name in answer.outcome.performance]
@@ -97,8 +56,8 @@ def show_working(tree: dict[str, Any], answer: parts.Estimate) -> None:
 
 
 st.title("Estimate")
-address = parts.arrived("workload")
-tree = inputs()
+address = parts.arrived()
+tree = asking.scenario()
 parts.refused(address)
 answer = parts.estimate(tree)
 if answer is not None:
@@ -108,8 +67,7 @@ if answer is not None:
     if answer.changes is not None:
         advice = f"Nearest change that fits: {text.in_words(answer.changes)}"
         if answer.changes:
-            apply = {path: str(value) for path, value in answer.changes.items()}
-            st.button(advice, on_click=st.session_state.update, args=(apply,))
+            st.button(advice, on_click=asking.apply, args=(answer.changes,))
         else:
             st.info(advice)
         show_memory(answer)
@@ -127,7 +85,10 @@ if answer is not None:
     st.subheader("Take it along")
     st.code(parts.command_line(tree), language="bash", wrap_lines=True)
     yaml = to_yaml(answer.resolved.scenario)
-    st.download_button("Scenario as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
+    with st.container(horizontal=True):
+        st.download_button("Scenario as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
+        st.download_button("Figures as CSV", as_csv(answer), "estimate.csv", "text/csv", on_click="ignore")
+        st.download_button("Report as HTML", answer.to_html, "estimate.html", "text/html", on_click="ignore")
     st.subheader("Explain a figure")
     show_working(tree, answer)
     st.subheader("Assumptions and sources")

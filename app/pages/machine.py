@@ -8,9 +8,8 @@ from typing import Any
 import streamlit as st
 
 from costmodel import profile
-from costmodel.app import calibrating, charts, parts
+from costmodel.app import asking, calibrating, charts, checks, parts
 from costmodel.catalog import CatalogError
-from costmodel.catalog.models import dense_decoders
 from costmodel.loading import load
 from costmodel.report import machine
 from costmodel.report import roofline as shown
@@ -23,7 +22,7 @@ EXAMPLE = "pythia-160m"  # a model that every machine has room for
 
 def inputs() -> tuple[str, dict[str, Any]]:
     """The device and the scenario whose operators are placed on its roofline."""
-    devices, models = machine.measured(), sorted(model.id for model in dense_decoders())
+    devices, models = machine.measured(), asking.models()
     with st.grid(3, min_column_width=160):
         name = st.selectbox("Device", devices, key="device", bind="query-params")
         model = st.selectbox("Model", models, models.index(EXAMPLE), key="model", bind="query-params")
@@ -79,24 +78,6 @@ def show_fit(name: str, made: dict[str, Any]) -> None:
     st.code(f"costmodel catalog profiles {name}", language="bash", wrap_lines=True)
 
 
-def show_verification(name: str) -> None:
-    """Real workloads beside their predictions, where they were run."""
-    st.subheader("Verification")
-    try:
-        rows = machine.verification(name)
-    except profile.ProfileError as error:
-        st.error(parts.plain(str(error)), icon=":material/error:")
-        return
-    if rows is None:
-        st.markdown("No workloads were run here beside their predictions. On the machine itself this runs some:")
-    else:
-        st.markdown(parts.plain(machine.verdict(rows)))
-        charts.parity(rows)
-        cells = [dict(zip(machine.VERIFIED, row, strict=True)) for row in machine.verified(rows)]
-        st.dataframe(cells, hide_index=True, height="content", alt=f"{len(cells)} cases, measured and predicted.")
-    st.code("costmodel calibrate --verify", language="bash", wrap_lines=True)
-
-
 def offer_calibration() -> None:
     """Measure this machine from here, where the visitor sits at it."""
     if not parts.at_home():
@@ -131,7 +112,7 @@ def _calibration(mine: calibrating.Calibration) -> None:
 st.title("This machine")
 if parts.at_home() and calibrating.of_this_session().finished():
     st.session_state["device"] = profile.LOCAL
-address = parts.arrived("device")
+address = parts.arrived()
 name, tree = inputs()
 parts.refused(address)
 try:
@@ -151,4 +132,4 @@ with left:
 with right:
     show_fit(name, made)
 if profile.machine(name):
-    show_verification(name)
+    checks.show_verification(name)

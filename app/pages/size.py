@@ -156,7 +156,7 @@ def command(tree: dict[str, Any], question: Question) -> str:
 
 
 st.title("Size")
-address = parts.arrived("given")
+address = parts.arrived()
 tree, question = inputs()
 parts.refused(address)
 found = answer(tree, question)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from costmodel.comparing import relative_difference
 from costmodel.report.quantities import show
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
@@ -13,24 +14,91 @@ from costmodel.report.text import LABELS, PERFORMANCE, UNITS
 if TYPE_CHECKING:
     from costmodel.api import Estimate
 
+NO_FIT = "does not fit"
+SAME = 0.0005  # a smaller relative difference is shown as none
+
+
+# What a comparison is about: kind of workload, figure, its name and unit; less is better.
+ABOUT = {
+    "serve": (
+        ("cost_per_million_output_tokens_usd", "cost per million output tokens", "USD"),
+        ("tpot_s", "time per output token", "s"),
+    )
+}
+JOB = (("cost_usd", "cost", "USD"), ("time_s", "time", "s"))
+
+
+def sentence(answers: Mapping[str, Estimate]) -> str:
+    """How two differ, or which of several is best; what does not fit is named."""
+    (first, base), *rest = answers.items()
+    fitting = {name: answer.totals | answer.outcome.performance for name, answer in answers.items() if answer.fits}
+    lacking = [name for name in answers if name not in fitting]
+    lacks = f"{', '.join(lacking)} {NO_FIT if len(lacking) == 1 else 'do not fit'}." if lacking else ""
+    about = ABOUT.get(base.resolved.kind, JOB)
+    if not rest or not fitting or not all(figure in found for found in fitting.values() for figure, *_ in about):
+        return lacks or "Scenarios of different kinds: their figures do not answer the same question."
+    if len(fitting) == 2 == len(answers):
+        (_, theirs), (name, own) = fitting.items()
+        said = (
+            f"{label} {signed(own[figure], theirs[figure])}, "
+            f"{show(own[figure], unit)} instead of {show(theirs[figure], unit)}"
+            for figure, label, unit in about
+        )
+        return f"{name} against {first}: {'; '.join(said)}."
+    said = (_best(fitting, first, *measure) for measure in about)
+    return " ".join([*said, lacks]).strip()
+
+
+def _best(found: Mapping[str, Mapping[str, float]], first: str, figure: str, label: str, unit: str) -> str:
+    best = min(found, key=lambda name: found[name][figure])
+    value = found[best][figure]
+    against = f" ({signed(value, found[first][figure])} against {first})" if first in found and best != first else ""
+    return f"Lowest {label}: {best}, {show(value, unit)}{against}."
+
+
+def _change(value: float, base: float) -> float | None:
+    return float(relative_difference(value, base)) if base else None
+
+
+def signed(value: float | None, base: float | None) -> str:
+    """The relative difference with its sign, in per cent."""
+    change = None if value is None or base is None else _change(value, base)
+    if change is None:
+        return "–"
+    return "±0%" if abs(change) < SAME else f"{change:+.{0 if abs(change) >= 0.1 else 1}%}".replace("-", "−")
+
+
+def rows(answers: Mapping[str, Estimate], differences: bool = False) -> list[list[str]]:
+    """One row per figure, one column per scenario; with `differences`, those from the first in per cent, too."""
+    found = list(answers.values())
+    lines = []
+    for name, label in LABELS.items():
+        lines.append(_line(label, UNITS[name], [a.totals[name] if a.fits else None for a in found], differences))
+    for name, (label, unit) in PERFORMANCE.items():
+        if any(name in a.outcome.performance for a in found):
+            figures = [a.outcome.performance.get(name) if a.fits else None for a in found]
+            lines.append(_line(label, unit, figures, differences, "–"))
+    return [*lines, _line("memory of a device", "B", [a.outcome.memory_used for a in found], differences)]
+
+
+def _line(label: str, unit: str, figures: list[float | None], differences: bool, none: str = NO_FIT) -> list[str]:
+    shown = [none if figure is None else show(figure, unit) for figure in figures]
+    if differences:
+        changes = (None, *(signed(figure, figures[0]) for figure in figures[1:]))
+        shown = [
+            text if change in (None, "–") else f"{text} ({change})" for text, change in zip(shown, changes, strict=True)
+        ]
+    return [label, *shown]
+
 
 def as_text(answers: Mapping[str, Estimate]) -> str:
     """One row per figure, one column per scenario; what does not fit says so."""
-    rows = [["", *answers]]
-    for name, label in LABELS.items():
-        rows.append(
-            [label, *(show(a.totals[name], UNITS[name]) if a.fits else "does not fit" for a in answers.values())]
-        )
-    for name, (label, unit) in PERFORMANCE.items():
-        if any(name in a.outcome.performance for a in answers.values()):
-            figures = (a.outcome.performance.get(name) if a.fits else None for a in answers.values())
-            rows.append([label, *("–" if f is None else show(f, unit) for f in figures)])
-    rows.append(["memory of a device", *(show(a.outcome.memory_used, "B") for a in answers.values())])
+    lines = [["", *answers], *rows(answers)]
     if any(a.compression for a in answers.values()):
         from costmodel.report.compression import columns
 
-        rows += columns(list(answers.values()))
-    return aligned(rows)
+        lines += columns(list(answers.values()))
+    return aligned(lines)
 
 
 def as_csv(answers: Mapping[str, Estimate]) -> str:

@@ -1,11 +1,42 @@
-"""How well the laws of the shipped profiles meet their records: tables over all of them."""
+"""How well predictions hold: of published runs, and of the laws of the shipped profiles over their records."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from costmodel import profile
+from costmodel import profile, validation
+from costmodel.report.validation import percent
+
+PUBLISHED = Path(validation.__file__).with_name("published.csv")
+TEXT, COUNTS = ("table", "group", "name"), ("rows", "answered")
+
+Judged = dict[str, dict[str, Any]]
+
+
+@cache
+def published() -> dict[str, dict[str, Judged]]:
+    """Statistics of the tables of published runs: by table, then by metric or source, then by its name."""
+    found: dict[str, dict[str, Judged]] = {}
+    with PUBLISHED.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            figures = {k: int(v) if k in COUNTS else float(v) for k, v in row.items() if k not in TEXT}
+            found.setdefault(row["table"], {}).setdefault(row["group"], {})[row["name"]] = figures
+    return found
+
+
+def standing(table: str) -> str:
+    """How far off the predictions of a table are, in a sentence about what it has most of."""
+    judged = published()[table]["metric"]
+    name, most = max(judged.items(), key=lambda item: item[1]["answered"])
+    return (
+        f"{table}: of {most['answered']:,} measurements of {name}, half are predicted "
+        f"within {percent(most['median'])} (a naive rule: {percent(most['naive_median'])}), nine tenths within "
+        f"{percent(most['p90'])}; {percent(most['coverage_80'])} lie in their 80 % range."
+    )
 
 
 def profiles() -> list[str]:

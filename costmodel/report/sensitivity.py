@@ -19,29 +19,42 @@ FIGURES = PERFORMANCE | {name: (label, UNITS[name]) for name, label in LABELS.it
 WIDTH, ROWS = 20, 12
 
 
+def moving(swings: Sequence[Swing]) -> list[Swing]:
+    """The assumptions that move the figure at all."""
+    return [s for s in swings if s.at_low != s.at_high]
+
+
+def sentence(swings: Sequence[Swing], answer: Estimate, total: str) -> str:
+    """What the figure hangs on most."""
+    (label, unit), value = FIGURES.get(total, (total, "1")), figure(answer, total)
+    if not moving(swings):
+        return f"No assumption with a range moves {label} = {show(value, unit)}."
+    first = moving(swings)[0]
+    ends = interval(min(first.at_low, first.at_high), max(first.at_low, first.at_high), unit)
+    return f"{label.capitalize()} is {show(value, unit)}; {first.label} moves it most: {ends}."
+
+
+def cells(swings: Sequence[Swing], total: str) -> list[list[str]]:
+    """A row for each assumption: its name, its range, and the figure at both ends."""
+    unit = FIGURES.get(total, (total, "1"))[1]
+    return [[s.label, interval(s.low, s.high, s.unit), show(s.at_low, unit), show(s.at_high, unit)] for s in swings]
+
+
 def as_text(swings: Sequence[Swing], answer: Estimate, total: str) -> str:
     """What the figure hangs on most, in a sentence; then the largest swings with bars about the answer."""
-    label, unit = FIGURES.get(total, (total, "1"))
     value = figure(answer, total)
-    moving = [s for s in swings if s.at_low != s.at_high]
-    if not moving:
-        return f"No assumption with a range moves {label} = {show(value, unit)}."
-    first = moving[0]
-    lines = [
-        f"{label.capitalize()} is {show(value, unit)}; {first.label} moves it most: "
-        f"{interval(min(first.at_low, first.at_high), max(first.at_low, first.at_high), unit)}.",
-        "",
-    ]
-    shown = moving[:ROWS]
+    lines = [sentence(swings, answer, total), ""]
+    if not moving(swings):
+        return lines[0]
+    shown = moving(swings)[:ROWS]
     least = min(min(s.at_low, s.at_high) for s in shown)
     most = max(max(s.at_low, s.at_high) for s in shown)
     rows = [["assumption", "80 % range", "at low", "at high", ""]]
-    for s in shown:
-        bar = _bar([(x - least) / (most - least) for x in (s.at_low, value, s.at_high)])
-        rows.append([s.label, interval(s.low, s.high, s.unit), show(s.at_low, unit), show(s.at_high, unit), bar])
+    for s, row in zip(shown, cells(shown, total), strict=True):
+        rows.append([*row, _bar([(x - least) / (most - least) for x in (s.at_low, value, s.at_high)])])
     lines.append(aligned(rows))
-    if len(moving) > ROWS:
-        lines.append(f"{len(moving) - ROWS} more move it less; -o json lists all with sources.")
+    if len(moving(swings)) > ROWS:
+        lines.append(f"{len(moving(swings)) - ROWS} more move it less; -o json lists all with sources.")
     return "\n".join(lines)
 
 

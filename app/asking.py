@@ -1,0 +1,201 @@
+"""The scenario that several pages ask for: its inputs, its way from page to page, and from a file.
+
+Streamlit forgets inputs when the page changes. What was said last is kept, and put into the inputs of the next page
+unless its address says another scenario: as parameters, which the inputs read themselves, or whole, under `scenario`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from costmodel.app import parts
+from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
+from costmodel.architectures import hf_config
+from costmodel.catalog.models import dense_decoders
+from costmodel.fields import LONGEST_NUMBER, Figure, Format
+from costmodel.loading import as_said, loads, to_yaml
+from costmodel.report.catalog import listing
+from costmodel.report.command import argument
+from costmodel.scenario import Inference, Scenario, Serving, Training
+from costmodel.source import LARGEST_FILE, ScenarioError
+
+KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
+DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}
+KEPT, WHOLE, FILE = "kept scenario", "scenario", "scenario file"
+MOST_CHANGES = 20
+
+
+def scenario() -> Tree:
+    """The scenario that the visitor describes; the address of the page carries it."""
+    brought = _bring()
+    kind = st.radio("Workload", list(KINDS), key="workload", bind="query-params", horizontal=True)
+    with st.grid(4, min_column_width=160):
+        model, hardware = (
+            st.selectbox(name.capitalize(), names, names.index(DEFAULTS[name]), key=name, bind="query-params")
+            for name, names in (("model", models()), ("hardware", listing("hardware")))
+        )
+        count = st.text_input("Devices", DEFAULTS["devices"], LONGEST_NUMBER, key="devices", bind="query-params")
+        precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
+        work = {name: field(name, info) for name, info in _fields(kind).items()}
+    said = _more()
+    st.session_state[KEPT] = {name: st.session_state[name] for name in (*_blank(kind), SET)}
+    if brought:
+        st.rerun()  # the inputs write what they were given to the address when they are drawn again
+    tree: Tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
+    tree["workload"] |= {name: value for name, value in work.items() if value}
+    tree |= {} if precision == AUTOMATIC else {"precision": precision}
+    return tree | ({SET: said} if said else {})
+
+
+def field(name: str, info: FieldInfo) -> str | None:
+    """What the visitor says for one field of the workload; None leaves it to the library."""
+    label = name.replace("_", " ").capitalize()
+    if choices := _choices(info):
+        at = choices.index(info.default)
+        value = st.selectbox(label, choices, at, key=name, bind="query-params", help=info.description)
+        return None if value == info.default else value
+    figure = next((mark for mark in info.metadata if isinstance(mark, Figure)), None)
+    hint = str(figure.write(info.default)) if figure else AUTOMATIC
+    return st.text_input(
+        label, "", LONGEST_NUMBER, key=name, bind="query-params", placeholder=hint, help=info.description
+    ).strip()
+
+
+def changes(key: str, label: str) -> list[str]:
+    """Changes of anything in a scenario, as path=value."""
+    return st.multiselect(
+        label,
+        st.session_state.get(key, []),
+        key=key,
+        bind="query-params",
+        accept_new_options=True,
+        max_selections=MOST_CHANGES,
+        placeholder="path=value, such as parallelism.tp=8",
+        help="Anything that a scenario file may say, such as costs.grid=SE or costs.price=2 USD/h; Enter adds it.",
+    )
+
+
+def models() -> list[str]:
+    """The models of the catalog that can be estimated."""
+    return sorted(model.id for model in dense_decoders())
+
+
+def apply(found: Mapping[str, Any]) -> None:
+    """Take the changes that make a scenario fit; None leaves a path unsaid."""
+    said = st.session_state.get(SET, [])
+    st.session_state[SET] = [change for change in said if change.partition("=")[0].strip() not in found]
+    for path, value in found.items():
+        if path in st.session_state:
+            st.session_state[path] = "" if value is None else str(value)
+        elif value is not None:
+            st.session_state[SET] = [*st.session_state[SET], f"{path}={value}"]
+
+
+def link(scenario: Scenario, page: str, label: str) -> None:
+    """A way to another page with this scenario."""
+    st.page_link(
+        f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params={WHOLE: to_yaml(scenario)}
+    )
+
+
+def _more() -> list[str]:
+    """All else that a scenario may say, as on the command line; or a file that says it."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        said = changes(SET, "Other assumptions")
+    right.file_uploader(
+        "Scenario file, or a model's config.json",
+        ("yaml", "yml", "json"),
+        key=FILE,
+        on_change=_read,
+        max_upload_size=1,
+    )
+    return said
+
+
+def _read() -> None:
+    """Put an uploaded scenario into the inputs, or a model's shape among the changes."""
+    file = st.session_state[FILE]
+    if file is None:
+        return
+    try:
+        config = _configuration(file.getvalue())
+        if config is None:
+            st.session_state.update(inputs_of(as_said(loads(file.getvalue(), file=file.name, allow_files=False))))
+        else:
+            apply({"model": None})
+            shape = {"name": str(config.get("_name_or_path") or file.name), **hf_config.shape(config)}
+            st.session_state[SET] = [*st.session_state[SET], f"model={json.dumps(shape)}"]
+    except (ScenarioError, ValueError) as error:
+        st.session_state[REFUSED] = f"{file.name}: {str(error).removeprefix(f'{file.name}:').strip()}"
+
+
+def _configuration(data: bytes) -> dict[str, Any] | None:
+    """The configuration of a model in a file; None for a file that is something else."""
+    if len(data) > LARGEST_FILE:
+        return None
+    try:
+        found = json.loads(data, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and "model_type" in found else None
+
+
+def _bring() -> bool:
+    """Fill the inputs of a visitor who comes from another page, or with a whole scenario in the address."""
+    if not st.session_state.get(parts.ARRIVES):
+        return False
+    if whole := st.query_params.get(WHOLE):
+        del st.query_params[WHOLE]
+        try:
+            st.session_state.update(inputs_of(as_said(loads(whole, file="address", allow_files=False))))
+        except ScenarioError as error:
+            st.session_state[REFUSED] = str(error)
+            return False
+        return True
+    kept = st.session_state.get(KEPT, {})
+    if not kept or st.query_params:
+        return False
+    st.session_state.update(kept)
+    return True
+
+
+def inputs_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What each input says for a scenario; what has no input of its own is among the changes."""
+    rest, work = dict(said), said["workload"]
+    work = dict(work) if isinstance(work, Mapping) else {"kind": work}
+    inputs = _blank(work.pop("kind"))
+    inputs["workload"] = said["workload"] if isinstance(said["workload"], str) else said["workload"]["kind"]
+    inputs["devices"] = str(rest.pop("devices"))
+    for name, options in (("model", models()), ("hardware", listing("hardware"))):
+        if isinstance(said[name], str) and said[name] in options:
+            inputs[name] = rest.pop(name)
+    if rest.get("precision") in get_args(Format):
+        inputs["precision"] = rest.pop("precision")
+    rest.pop("workload")
+    for name in work.keys() & inputs.keys():
+        inputs[name] = str(work.pop(name))
+    changes = {f"workload.{name}": value for name, value in work.items()}
+    for name, value in rest.items():
+        inner = {f"{name}.{key}": own for key, own in value.items()} if isinstance(value, Mapping) else {}
+        changes |= {name: value} if name in ("model", "hardware") or not inner else inner
+    return inputs | {SET: [f"{path}={argument(value)}" for path, value in changes.items()]}
+
+
+def _fields(kind: str) -> dict[str, FieldInfo]:
+    return {n: info for n, info in KINDS[kind].model_fields.items() if n not in ("kind", "adapters")}
+
+
+def _blank(kind: str) -> dict[str, Any]:
+    """The inputs of a kind of workload as they are before anyone said anything."""
+    work = {name: info.default if _choices(info) else "" for name, info in _fields(kind).items()}
+    return DEFAULTS | {"workload": kind, "precision": AUTOMATIC} | work
+
+
+def _choices(info: FieldInfo) -> list[str]:
+    return [choice for choice in get_args(info.annotation) if isinstance(choice, str)]

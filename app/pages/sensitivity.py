@@ -1,0 +1,92 @@
+"""Which assumption moves the answer most; move one and see."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from costmodel import tornado
+from costmodel.app import asking, parts, sweeps
+from costmodel.app.parts import SET, Tree
+from costmodel.fields import LONGEST_NUMBER
+from costmodel.report import axes as proposing
+from costmodel.report import compare
+from costmodel.report import sensitivity as report
+from costmodel.report.quantities import interval
+from costmodel.report.text import sentence
+from costmodel.tornado import Swing
+
+AS_IT_IS = "the scenario"
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def swings(tree: str, total: str, measured: tuple[int, ...]) -> list[Swing]:
+    """The library's answer."""
+    return tornado.sensitivity(parts.scenario(json.loads(tree)), total)
+
+
+def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
+    """The chart of the largest, and all in figures."""
+    label, unit = report.FIGURES[total]
+    moving = report.moving(found)
+    if not moving:
+        return
+    sweeps.tornado(moving[: report.ROWS], report.figure(answer, total), label, unit)
+    st.caption(
+        "Each assumption alone at the 10th and the 90th percentile of its range, all others at their value. "
+        "What has no bar has no range."
+    )
+    heads = ("assumption", "80 % range", f"{label} at its low end", f"{label} at its high end")
+    rows = [
+        dict(zip(heads, row, strict=True)) | {"source": swing.source}
+        for swing, row in zip(moving, report.cells(moving, total), strict=True)
+    ]
+    st.dataframe(rows, hide_index=True, height=min(420, 38 + 35 * len(rows)), alt=f"{len(rows)} assumptions.")
+
+
+def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
+    """One assumption at a value of the visitor's, beside the scenario as it is."""
+    st.subheader("Move one and see")
+    settable = {s.path: s for s in report.moving(found) if proposing.settable(answer.resolved.scenario, s.path)}
+    if not settable:
+        st.markdown("No assumption that moves it can be stated; calibrate on the machine to narrow the others.")
+        return
+    left, right = st.columns(2)
+    path = left.selectbox("Assumption", list(settable), key="moved", bind="query-params")
+    swing = settable[path]
+    hint = f"{interval(swing.low, swing.high, swing.unit)} is its range"
+    proposed = proposing.proposal(answer, path, ())
+    example = f"such as {proposed[-1]}; {hint}" if proposed else hint
+    value = right.text_input("Value", "", LONGEST_NUMBER, key="value", bind="query-params", placeholder=example).strip()
+    if not value:
+        return
+    moved = parts.estimate(tree | {SET: [*tree.get(SET, ()), f"{path}={value}"]})
+    if moved is not None:
+        answers = {AS_IT_IS: answer, f"{path} = {value}": moved}
+        st.markdown(f"**{parts.plain(compare.sentence(answers))}**")
+        rows = [dict(zip(("figure", *answers), row, strict=True)) for row in compare.rows(answers, differences=True)]
+        alt = "All figures, as they are and moved."
+        st.dataframe(rows, hide_index=True, height="content", column_config=parts.WIDE, alt=alt)
+        asking.link(moved.resolved.scenario, "estimate", f"Open with {path} = {value} as an estimate")
+
+
+st.title("Sensitivity")
+address = parts.arrived()
+with st.expander("Scenario"):
+    tree = asking.scenario()
+answer = parts.estimate(tree)
+if answer is not None and not answer.fits:
+    st.error(f"**{parts.plain(sentence(answer))}**")
+elif answer is not None:
+    named = {label: name for name, (label, _) in report.FIGURES.items() if name in answer.ranges}
+    label = st.selectbox("Figure", list(named), parts.headline(named), key="figure", bind="query-params")
+    total = named[label]
+    found = swings(json.dumps(tree), total, parts.measured_when())
+    st.success(f"**{parts.plain(report.sentence(found, answer, total))}**")
+    show_swings(found, answer, total)
+    show_move(tree, found, answer)
+    st.subheader("Take it along")
+    st.code(parts.command_line(tree, "sensitivity", "--total", total), language="bash", wrap_lines=True)
+    st.download_button("All as CSV", report.as_csv(found), "sensitivity.csv", "text/csv", on_click="ignore")
+parts.refused(address)

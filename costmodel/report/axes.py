@@ -1,0 +1,104 @@
+"""What of a scenario can be an axis, and which values to propose for it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from costmodel.api import Estimate
+from costmodel.catalog.models import dense_decoders
+from costmodel.compression.schema import WORDS
+from costmodel.fields import Base, Figure, figure
+from costmodel.formula import formula
+from costmodel.report.catalog import listing
+from costmodel.report.quantities import number, show
+from costmodel.scenario import Precision, Scenario
+from costmodel.units import Count
+
+SECTIONS = {
+    "train": ("workload", "precision", "parallelism", "costs"),
+    "serve": ("workload", "precision", "parallelism", "engine", "traffic", "costs"),
+}
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+MOST = 12  # names that are proposed all at once
+# Values that are often asked for, where factors of the scenario's own or all names would not do.
+USUAL = {
+    "hardware": ("a100-sxm-80gb", "h100-sxm", "h200-sxm", "b200-sxm", "mi300x", "l40s"),
+    "model": ("llama-3.2-1b", "llama-3.1-8b", "llama-3.1-70b"),
+    "costs.grid": ("SWE", "FRA", "DEU", "USA", "IND"),
+    "costs.pue": ("1.1", "1.2", "1.4", "1.6"),
+    **dict.fromkeys(("parallelism.tp", "parallelism.pp", "parallelism.vp"), ("1", "2", "4", "8")),
+    "parallelism.micro_batch": ("1", "2", "4", "8"),
+    "parallelism.zero": ("0", "1", "2", "3"),
+    **dict.fromkeys((f"precision.{name}" for name in Precision.model_fields), ("bf16", "fp8", "nvfp4")),
+}
+UNMODELLED = ("parallelism.cp",)
+
+
+@formula(r"x", source="definition")
+def scaled(value: Count, factor: Count) -> Count:
+    """A figure times a factor."""
+    return value * factor
+
+
+def axes(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """Every path that can be an axis, with the names to choose from; none for numbers."""
+    kind = "train" if scenario.workload.kind in ("train", "finetune") else "serve"
+    found: dict[str, tuple[str, ...]] = {
+        "devices": (),
+        "hardware": tuple(listing("hardware")),
+        "model": tuple(sorted(model.id for model in dense_decoders())),
+        "compression": tuple(WORDS),
+    }
+    for section in SECTIONS[kind]:
+        for name, info in type(getattr(scenario, section)).model_fields.items():
+            path = f"{section}.{name}"
+            names = _names(info.annotation)
+            if path == "costs.grid":
+                found[path] = tuple(listing("grids"))
+            elif names and name != "kind":
+                found[path] = names
+            elif figure(info) and path not in UNMODELLED:
+                found[path] = ()
+    return found
+
+
+def settable(scenario: Scenario, path: str) -> bool:
+    """Whether an assumption's path is one of a scenario, where its number can be stated."""
+    return path == "costs.grid" or axes(scenario).get(path) == ()
+
+
+def _names(annotation: Any) -> tuple[str, ...]:
+    """The words that a field may be; none for one that holds a number or a section."""
+    inner = get_args(annotation)
+    if any(isinstance(arm, type) and issubclass(arm, Base) for arm in inner):
+        return ()
+    words = [word for arm in inner for word in ((arm,) if isinstance(arm, str) else get_args(arm))]
+    return tuple(word for word in words if isinstance(word, str))
+
+
+def proposal(answer: Estimate, path: str, names: tuple[str, ...]) -> list[str]:
+    """Values to start with: around the scenario's own, or the names that are often asked for."""
+    if path in USUAL:
+        return [value for value in USUAL[path] if value in names or not names]
+    if names:
+        return list(names[:MOST])
+    section, _, name = path.rpartition(".")
+    owner: Any = getattr(answer.resolved.scenario, section) if section else answer.resolved.scenario
+    rule = figure(type(owner).model_fields[name])
+    known = {a.path: a.value for a in answer.assumptions}.get(path)
+    return _around(rule, known) if rule else []
+
+
+def _around(rule: Figure, known: Any) -> list[str]:
+    """Values at some factors of one, as far as the rule takes them."""
+    centre = rule.read(rule.example) if isinstance(known, str) or not known else known
+    low, high = rule.bounds
+    values = [scaled(centre, factor) for factor in FACTORS]
+    values = [round(value) if rule.whole else value for value in values if low <= value <= high]
+    return list(dict.fromkeys(_short(str(rule.write(value))) for value in values))
+
+
+def _short(text: str) -> str:
+    """A value in few digits, without commas: those part the values of a list."""
+    value, _, unit = text.partition(" ")
+    return (f"{number(float(value))} {unit}" if unit else show(float(value), "1")).replace(",", "")

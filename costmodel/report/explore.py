@@ -1,0 +1,99 @@
+"""A sweep in words and rows: where a figure is least, which points have no answer and why, which are not dominated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from costmodel.plan.pareto import front
+from costmodel.report.quantities import interval, show
+from costmodel.report.text import LABELS, PERFORMANCE, UNITS
+
+Columns = Mapping[str, np.ndarray]
+
+# Every figure that can be drawn: its column, label and unit.
+FIGURES = {f"totals.{name}": (label, UNITS[name]) for name, label in LABELS.items()}
+FIGURES |= {f"performance.{name}": figure for name, figure in PERFORMANCE.items()}
+FIGURES |= {"memory.used_bytes": ("memory of a device", "B")}
+MORE_IS_BETTER = ("tokens per second", "utilisation", "goodput", "requests per second", "in flight", "replicas")
+TRADE_OFF = {
+    "train": ("totals.time_s", "totals.cost_usd"),
+    "serve": ("performance.tpot_s", "performance.cost_per_million_output_tokens_usd"),
+}
+
+
+def figures(found: Columns) -> list[str]:
+    """The columns that can be drawn."""
+    return [name for name in FIGURES if name in found]
+
+
+def trade_off(found: Columns, kind: str) -> tuple[str, str]:
+    """The two figures that a workload is a compromise of."""
+    return TRADE_OFF["serve" if kind == "serve" and TRADE_OFF["serve"][0] in found else "train"]
+
+
+def sentence(found: Columns, axes: Sequence[str], name: str) -> str:
+    """Where the figure is best, and how many points have an answer."""
+    label, unit = FIGURES[name]
+    count, fits = len(found["feasible"]), int(np.count_nonzero(found["feasible"]))
+    if not fits:
+        return f"None of {count} points is feasible: {', '.join(_reasons(found))}."
+    most = any(word in label for word in MORE_IS_BETTER)
+    place = int((np.nanargmax if most else np.nanargmin)(found[name]))
+    spread = ""
+    if f"{name}.p10" in found:
+        spread = f" ({interval(float(found[f'{name}.p10'][place]), float(found[f'{name}.p90'][place]), unit)})"
+    text = f"{'Highest' if most else 'Lowest'} {label}: {show(float(found[name][place]), unit)}{spread}"
+    rest = "" if fits == count else f" {count - fits} of {count} points are not feasible: {', '.join(_reasons(found))}."
+    return f"{text} at {point(found, axes, place)}.{rest}"
+
+
+def front_sentence(found: Columns, axes: Sequence[str], names: tuple[str, str], places: Sequence[int]) -> str:
+    """How many points no other beats in both figures, and the two ends of them."""
+    labels = " and ".join(FIGURES[name][0] for name in names)
+    ends = list(dict.fromkeys((places[0], places[-1])))
+    said = (
+        f"{point(found, axes, place)} ({', '.join(show(float(found[n][place]), FIGURES[n][1]) for n in names)})"
+        for place in ends
+    )
+    count = int(np.count_nonzero(found["feasible"]))
+    return f"{len(places)} of {count} points are not beaten in {labels} by another: {' to '.join(said)}."
+
+
+def _reasons(found: Columns, most: int = 2) -> list[str]:
+    """Why points have no answer, the most frequent first; figures in a reason do not tell them apart."""
+    kinds = Counter(str(reason).partition(":")[0] for reason in found["reason"] if reason)
+    return [f"{kind} ({count})" for kind, count in kinds.most_common(most)]
+
+
+def point(found: Columns, axes: Sequence[str], place: int) -> str:
+    """The values of a point: "devices = 64, hardware = h100-sxm"."""
+    return ", ".join(f"{axis} = {value(found[axis][place])}" for axis in axes)
+
+
+def value(said: Any) -> str:
+    """A value of an axis for reading."""
+    return str(said) if isinstance(said, str) else show(float(said), "1")
+
+
+def stated(found: Columns, axes: Sequence[str], place: int) -> list[tuple[str, Any]]:
+    """The values of a point as changes of its scenario."""
+    return [(axis, found[axis][place : place + 1].tolist()[0]) for axis in axes]
+
+
+def rows(found: Columns, axes: Sequence[str], names: Sequence[str]) -> list[dict[str, str]]:
+    """A row for each point: its values, the figures asked for, and why it has none."""
+    lines = []
+    for place, fits in enumerate(found["feasible"]):
+        line = {axis: value(found[axis][place]) for axis in axes}
+        line |= {FIGURES[n][0]: show(float(found[n][place]), FIGURES[n][1]) if fits else "–" for n in names}
+        lines.append(line | ({} if found["feasible"].all() else {"not feasible because": str(found["reason"][place])}))
+    return lines
+
+
+def compromise(found: Columns, names: tuple[str, str]) -> list[int]:
+    """Places of the points that no other is better than in both figures."""
+    return [int(place) for place in front(*(found[name] for name in names))]
