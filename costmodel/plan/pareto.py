@@ -13,8 +13,8 @@ def front(*figures: Sequence[float] | np.ndarray) -> np.ndarray:
     Points with a NaN take no part; of equal points all stay.
     """
     points = np.array(figures, dtype=float).T
-    possible = np.flatnonzero(np.isfinite(points).all(axis=1))
+    possible = np.flatnonzero(np.all(np.isfinite(points), axis=1))
     found = points[possible]
-    better = (found[None] <= found[:, None]).all(axis=-1) & (found[None] < found[:, None]).any(axis=-1)
-    kept = possible[~better.any(axis=1)]
+    better = np.all(found[None] <= found[:, None], axis=-1) & np.any(found[None] < found[:, None], axis=-1)
+    kept = possible[~np.any(better, axis=1)]
     return np.asarray(kept[np.argsort(points[kept, 0], kind="stable")])
