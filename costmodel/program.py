@@ -24,8 +24,7 @@ class Operator:
     parameters : parameters that this device holds for it.
     flops, traffic : operations and memory traffic [B].
     inputs, outputs : of that traffic what a product reads of activations and what it writes [B].
-    depth : length of its serial walk: k of a product, keys of attention, the row that a block of a memory-bound
-        operator takes.
+    depth : length of its serial walk: k of a product, keys of attention, the row that a block takes.
     work, blocks : operations of attention as its kernel runs them, and the blocks that it is cut into.
     calls : how many equal kernels it stands for; `depth` and `blocks` are those of one, the rest is that of all.
     saved : bytes kept for the backward pass when nothing is recomputed.
