@@ -43,7 +43,8 @@ Map = Callable[[Callable[[list[Place]], list[Columns]], Iterable[list[Place]]], 
 class Grid:
     """All combinations of the axes' values; with `ranges` the spread of every figure too.
 
-    `strict`: a value that contradicts the scenario, whatever the other axes say, is an error; else only if all do.
+    `strict`: a value that contradicts the scenario, whatever the other axes say, is an error; else only if all do, or
+    if it is no value at all.
     """
 
     base: Scenario
@@ -118,6 +119,8 @@ class Grid:
             try:
                 self._resolved[names] = resolve(load(self.base, [*self._stand_ins(), *stated]))
             except (ScenarioError, CatalogError) as error:
+                if not self.strict and not (isinstance(error, ScenarioError) and error.clash):
+                    raise
                 why = np.array(_line(*_words(error)), dtype=object)
                 return {"feasible": np.False_, "reason": why, "possible": np.False_}
         shape, arrays = _shape(place), {}
