@@ -13,7 +13,7 @@ import pytest
 from costmodel import profile
 from costmodel.calibration.verify import run as verification
 from costmodel.loading import load
-from costmodel.report import evidence, machine
+from costmodel.report import evidence, machine, validation
 from costmodel.report import roofline as place
 from costmodel.roofline import roofline
 
@@ -232,11 +232,26 @@ def test_a_calibration_ends_with_its_session(monkeypatch):
 def test_evidence_shows_the_fit_of_a_profile(name):
     app, made = opened("evidence", profile=name), profile.load(name)
     assert machine.sentence(made) in said(app)
-    assert lines(app.dataframe[0]) == machine.fit(made)
-    assert app.dataframe[1].value.to_dict("records") == evidence.overview()
-    (chart,) = drawn(app)
+    laws, overview = app.dataframe[2:4]
+    assert lines(laws) == machine.fit(made)
+    assert overview.value.to_dict("records") == evidence.overview()
+    chart = drawn(app)[1]
     assert chart[1]["y"] == chart[2]["y"] == list(made["fit"])
     assert f"costmodel catalog profiles {name}" in [block.value for block in app.code]
+
+
+@pytest.mark.parametrize("table", evidence.published())
+def test_evidence_shows_published_runs_as_the_page_of_validation_has_them(table):
+    app, found = opened("evidence", table=table), evidence.published()[table]
+    assert evidence.standing(table) in shown(app)
+    page = (Path(__file__).parent.parent / "docs" / "validation.md").read_text(encoding="utf-8")
+    section = page.partition(f"### {table}")[2].partition("\n### ")[0]
+    for judged, shown_table in zip(found.values(), app.dataframe[:2], strict=True):
+        assert lines(shown_table) == list(map(tuple, validation.cells(judged)))
+        for row in validation.cells(judged):
+            assert row[0] in section
+    error = drawn(app)[0][1]["x"]
+    assert error == [row["median"] for row in found["metric"].values()]
 
 
 def test_an_unknown_profile_is_told():

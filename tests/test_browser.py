@@ -115,7 +115,11 @@ def page(tmp_path):
             yield Page(connection)
 
 
-@pytest.mark.parametrize(("path", "title"), [("machine", "This machine"), ("evidence", "Evidence")])
+TITLES = {"machine": "This machine", "evidence": "Evidence"}
+TITLES |= {"compare?scenarios=3": "Compare", "explore?y=precision.compute": "Explore", "sensitivity": "Sensitivity"}
+
+
+@pytest.mark.parametrize(("path", "title"), TITLES.items())
 @pytest.mark.parametrize("width", [400, 1440])
 def test_a_link_to_a_page_opens_in_the_app_and_nothing_is_cut_off(app, page, path, title, width):
     # First in this file: before its first page was visited, Streamlit itself does not know of the app's menu.
@@ -249,3 +253,27 @@ def test_the_picture_of_the_readme(app, page):
         clip = {"x": 0, "y": top - 8, "width": 1440, "height": end - top + 20, "scale": 1}
         shot = page.do("Page.captureScreenshot", clip=clip)
         Image.open(io.BytesIO(base64.b64decode(shot["data"]))).quantize(64).save(picture, optimize=True)
+
+
+def follow(page, label):
+    link = f"[...document.querySelectorAll('a')].find(a => a.innerText.trim().endsWith('{label}'))"
+    until(lambda: page.value(f"!!{link}"), label)
+    page.value(f"{link}.click()")
+
+
+def test_a_scenario_goes_along_to_other_pages_and_into_their_address(app, page):
+    page.open(f"{app}?devices=128&set=costs.pue%3D1.3", 1440)
+    until(page.complete, "the finished page")
+    for title, command in (("Explore", "costmodel sweep"), ("Sensitivity", "costmodel sensitivity")):
+        follow(page, title)
+        until(lambda name=command: f"{name} --model llama-3.1-8b" in page.text(), command)
+        assert "--devices 128" in page.text()
+        until(lambda: "devices=128" in page.value("location.search"), "the scenario in the address")
+        assert "set=costs.pue" in page.value("location.search")
+
+
+def test_another_scenario_of_compare_opens_as_an_estimate(app, page):
+    page.open(f"{app}compare?devices_B=16&set_B=parallelism.tp%3D2", 1440)
+    follow(page, "Open B")
+    until(lambda: "Training llama-3.1-8b on 16 × h200-sxm takes" in page.text(), "the estimate of B")
+    assert "--set parallelism.tp=2" in page.text()
