@@ -109,6 +109,12 @@ def test_asking_for_more_gain_stops_earlier():
     assert found[0] > found[-1]
 
 
+def test_doubling_ends_where_scenarios_do():
+    answer = plan.scale(TRAIN | {"devices": 6_000_000, "workload": {"kind": "train", "global_batch": 6_000_000}})
+    assert column(answer, "devices") == (6_000_000,)
+    assert "next" not in whatif.sentence(answer)
+
+
 @pytest.mark.parametrize("least", ["0", "-1", "2", "half", "nan"])
 def test_odd_gains_are_refused(least):
     with pytest.raises(PlanError, match="--least"):

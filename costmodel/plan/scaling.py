@@ -14,7 +14,7 @@ from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.scenario import Scenario
 from costmodel.units import Count, Fraction, Seconds
 
-DOUBLINGS = 10
+DOUBLINGS, MOST = 10, 10_000_000  # the second is what a scenario allows
 
 
 @formula("g", source="amdahl-1967")
@@ -84,7 +84,9 @@ def _doublings(base: Scenario, batch: int) -> list[Estimate]:
     """The estimates on ever more devices, from the first that fits to the first that is no faster, or fits no more."""
     found: list[Estimate] = []
     for n in range(DOUBLINGS + 1):
-        answer = possible(base, [("devices", base.devices * 2**n), ("workload.global_batch", batch)])
+        if (devices := base.devices * 2**n) > MOST:
+            break
+        answer = possible(base, [("devices", devices), ("workload.global_batch", batch)])
         if answer:
             found.append(answer)
         elif found:
