@@ -16,9 +16,9 @@ from pydantic.fields import FieldInfo
 from costmodel.app import parts
 from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
 from costmodel.architectures import hf_config
-from costmodel.catalog.models import dense_decoders
 from costmodel.fields import LONGEST_NUMBER, Figure, Format
 from costmodel.loading import as_said, loads, to_yaml
+from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.command import argument
 from costmodel.scenario import Inference, Scenario, Serving, Training
@@ -37,7 +37,7 @@ def scenario() -> Tree:
     with st.grid(4, min_column_width=160):
         model, hardware = (
             st.selectbox(name.capitalize(), names, names.index(DEFAULTS[name]), key=name, bind="query-params")
-            for name, names in (("model", models()), ("hardware", listing("hardware")))
+            for name, names in (("model", models_known()), ("hardware", listing("hardware")))
         )
         count = st.text_input("Devices", DEFAULTS["devices"], LONGEST_NUMBER, key="devices", bind="query-params")
         precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
@@ -78,11 +78,6 @@ def changes(key: str, label: str) -> list[str]:
         placeholder="path=value, such as parallelism.tp=8",
         help="Anything that a scenario file may say, such as costs.grid=SE or costs.price=2 USD/h; Enter adds it.",
     )
-
-
-def models() -> list[str]:
-    """The models of the catalog that can be estimated."""
-    return sorted(model.id for model in dense_decoders())
 
 
 def apply(found: Mapping[str, Any]) -> None:
@@ -172,7 +167,7 @@ def inputs_of(said: Mapping[str, Any]) -> dict[str, Any]:
     inputs = _blank(work.pop("kind"))
     inputs["workload"] = said["workload"] if isinstance(said["workload"], str) else said["workload"]["kind"]
     inputs["devices"] = str(rest.pop("devices"))
-    for name, options in (("model", models()), ("hardware", listing("hardware"))):
+    for name, options in (("model", models_known()), ("hardware", listing("hardware"))):
         if isinstance(said[name], str) and said[name] in options:
             inputs[name] = rest.pop(name)
     if rest.get("precision") in get_args(Format):

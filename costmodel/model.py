@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from costmodel.architectures.dense_decoder import Shape
 from costmodel.architectures.kinds import ARCHITECTURES, Architecture
-from costmodel.catalog import CatalogError, models
+from costmodel.catalog import CatalogError, models, rows
 from costmodel.job import QK_NORM
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, VisionShape
@@ -56,8 +56,8 @@ def model(said: Said, user: str) -> Model:
             return _other(row)
         status, source, name = "catalog", row.source, row.id
         shape = {field: getattr(row, field) for field in row.__slots__} | {"max_sequence": row.max_position}
-    rows = shape.get("position_rows") or shape["max_sequence"]
-    shape["learned_positions"] = rows if shape["position"] == "learned" else 0
+    positions = shape.get("position_rows") or shape["max_sequence"]
+    shape["learned_positions"] = positions if shape["position"] == "learned" else 0
     shape["qk_norm"] = QK_NORM.index(shape["qk_norm"])
     shape["qkv_bias"] = shape["attention_bias"]
     shape["norm_vectors"] = {"rms": 1, "layernorm": 2}.get(shape["norm"], 0)
@@ -80,6 +80,20 @@ def _other(row: models.ModelRow) -> Model:
     if missing:
         raise CatalogError(f"model {row.id} of family {row.family} is not modelled yet: it is no plain {made.name}")
     return Model(row.id, made, shape, "catalog", row.source)
+
+
+def usable(name: str) -> bool:
+    """Whether an estimate can be made of a model of the catalog."""
+    try:
+        model(name, "")
+    except CatalogError:
+        return False
+    return True
+
+
+def models_known() -> list[str]:
+    """The models of the catalog that an estimate can be made of, by id."""
+    return sorted(row["id"] for row in rows("models") if usable(row["id"]))
 
 
 def misfits(scenario: Scenario, model: Model) -> Iterator[tuple[str, str]]:

@@ -218,7 +218,7 @@ FINETUNE_TOKENS = (1e8, RULE, 1e7, 1e9, "a usual set of instructions, some epoch
 
 def _work(book: _Book, scenario: Scenario, made: Architecture) -> None:
     work = scenario.workload
-    unused = _unused(made)
+    unused = made.unused
     for name, note in UNSAID.items():
         value = None if name in unused else getattr(work, name, None)
         if name in work.model_fields_set and value is not None:
@@ -239,14 +239,6 @@ def _work(book: _Book, scenario: Scenario, made: Architecture) -> None:
             book.set("workload.input_tokens", min(prompt.value, longest), "default", RULE, note=prompt.note)
     adapters = getattr(work, "adapters", None)
     book.given_or("workload.rank", adapters and adapters.rank, None, RULE, note="all weights are trained")
-
-
-def _unused(made: Architecture) -> set[str]:
-    """What a workload says of text that does not apply to a model: it takes samples, or generates nothing."""
-    fields = {"tokens", "input_tokens"} if made.samples is not None else {"samples", "epochs"}
-    if not made.generates:
-        fields |= {"output_tokens"} | ({"sequence"} if made.samples is not None else set())
-    return fields
 
 
 def _samples(book: _Book, work: Any, usual: Samples) -> None:

@@ -70,7 +70,7 @@ def test_the_front_is_what_no_other_point_beats():
 @pytest.mark.parametrize("workload", ["train", "finetune", "serve", "infer"])
 def test_every_axis_takes_the_values_that_are_proposed_for_it(workload):
     answer = estimate(DEFAULT | {"workload": workload})
-    known = axes.axes(answer.resolved.scenario)
+    known = axes.axes(answer)
     for path, names in known.items():
         values = axes.proposal(answer, path, names)
         assert len(values) > 1, path

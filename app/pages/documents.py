@@ -11,11 +11,11 @@ import streamlit as st
 
 from costmodel.app import parts
 from costmodel.catalog import CatalogError
-from costmodel.catalog.models import dense_decoders
 from costmodel.documents import DOCUMENTS, ENTRIES, LEVERS, Entry, Example, Lever, examples
 from costmodel.documents.starts import choices, start
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.formula import Formula, load_all
+from costmodel.model import models_known
 from costmodel.plan.answer import Answer
 from costmodel.plan.money import PlanError
 from costmodel.readings import latex, words
@@ -109,7 +109,7 @@ def asked_by_visitor(lever: Lever) -> Lever:
 
     Models and devices are those of the catalog: a path that is typed here would be one of the server's files.
     """
-    catalogs = {"model": sorted(model.id for model in dense_decoders()), "hardware": listing("hardware")}
+    catalogs = {"model": models_known(), "hardware": listing("hardware")}
     scenario, options = dict(lever.scenario), dict(lever.options)
     with st.grid(4, min_column_width=160):
         for path, value in lever.scenario.items():

@@ -24,7 +24,7 @@ Axes = dict[str, str]  # path and values, as `--over` takes them
 
 def inputs(answer: parts.Estimate) -> Axes:
     """The axes that the visitor chose."""
-    known = proposing.axes(answer.resolved.scenario)
+    known = proposing.axes(answer)
     chosen: Axes = {}
     with st.grid(2, min_column_width=260):
         for key, label in (("x", "Axis"), ("y", "Second axis")):

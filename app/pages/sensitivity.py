@@ -48,7 +48,7 @@ def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
 def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
     """One assumption at a value of the visitor's, beside the scenario as it is."""
     st.subheader("Move one and see")
-    settable = {s.path: s for s in report.moving(found) if proposing.settable(answer.resolved.scenario, s.path)}
+    settable = {s.path: s for s in report.moving(found) if proposing.settable(answer, s.path)}
     if not settable:
         st.markdown("No assumption that moves it can be stated; calibrate on the machine to narrow the others.")
         return

@@ -50,6 +50,14 @@ class Architecture:
         """The names of the shape's parameters."""
         return [field.name for field in fields(self.shape)]
 
+    @property
+    def unused(self) -> set[str]:
+        """What a workload says of text or samples that does not apply."""
+        names = {"tokens", "input_tokens"} if self.samples is not None else {"samples", "epochs"}
+        if not self.generates:
+            names |= {"output_tokens"} | ({"sequence"} if self.samples is not None else set())
+        return names
+
 
 IMAGES = Samples(
     "images", 1281167, 90, 1024, 110e3, "russakovsky-2015", "ImageNet-1k, 90 epochs as in torchvision; state your own"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from costmodel.api import Estimate
-from costmodel.catalog.models import dense_decoders
+from costmodel.architectures.kinds import architecture_of
 from costmodel.compression.schema import WORDS
 from costmodel.fields import Base, Figure, figure
 from costmodel.formula import formula
+from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import number, show
-from costmodel.scenario import Precision, Scenario
+from costmodel.scenario import Precision
 from costmodel.units import Count
 
 SECTIONS = {
@@ -40,13 +41,14 @@ def scaled(value: Count, factor: Count) -> Count:
     return value * factor
 
 
-def axes(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
     """Every path that can be an axis, with the names to choose from; none for numbers."""
+    scenario, unused = answer.resolved.scenario, architecture_of(answer.outcome.job.model).unused
     kind = "train" if scenario.workload.kind in ("train", "finetune") else "serve"
     found: dict[str, tuple[str, ...]] = {
         "devices": (),
         "hardware": tuple(listing("hardware")),
-        "model": tuple(sorted(model.id for model in dense_decoders())),
+        "model": tuple(models_known()),
         "compression": tuple(WORDS),
     }
     for section in SECTIONS[kind]:
@@ -57,14 +59,14 @@ def axes(scenario: Scenario) -> dict[str, tuple[str, ...]]:
                 found[path] = tuple(listing("grids"))
             elif names and name != "kind":
                 found[path] = names
-            elif figure(info) and path not in UNMODELLED:
+            elif figure(info) and path not in UNMODELLED and not (section == "workload" and name in unused):
                 found[path] = ()
     return found
 
 
-def settable(scenario: Scenario, path: str) -> bool:
+def settable(answer: Estimate, path: str) -> bool:
     """Whether an assumption's path is one of a scenario, where its number can be stated."""
-    return path == "costs.grid" or axes(scenario).get(path) == ()
+    return path == "costs.grid" or axes(answer).get(path) == ()
 
 
 def _names(annotation: Any) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from costmodel import catalog, profile
 from costmodel.catalog.table import key
+from costmodel.model import usable
 from costmodel.report.quantities import SCALES, interval, number, show
 from costmodel.report.table import aligned, as_csv
 
@@ -103,7 +104,7 @@ def entry(table: str, name: str) -> dict[str, Any]:
         made = profile.machine(name)
         return asdict(hardware.device(name)) if made is None else _machine(made)
     if table == "models":
-        return {"usable": _usable(name)} | asdict(models.model(name))
+        return {"usable": usable(name)} | asdict(models.model(name))
     if table == "grids":
         return asdict(grids.intensity(name))
     return profile.load(name)
@@ -124,17 +125,6 @@ def _offers(name: str) -> list[dict[str, Any]]:
     from costmodel.catalog import prices
 
     return [{"item": name, "unit": unit} | asdict(price) for unit, price in prices.offers(name)]
-
-
-def _usable(name: str) -> bool:
-    """Whether an estimate can be made of a model."""
-    from costmodel.model import model
-
-    try:
-        model(name, "")
-    except catalog.CatalogError:
-        return False
-    return True
 
 
 def _machine(made: Mapping[str, Any]) -> dict[str, Any]:
