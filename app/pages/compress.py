@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from costmodel.app import asking, charts, parts
+from costmodel.app import charts, parts
 from costmodel.compression.schema import WORDS
 from costmodel.fields import LONGEST_NUMBER
+from costmodel.model import models_known
 from costmodel.report import methods as report
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import show
@@ -26,7 +27,7 @@ Tree = dict[str, Any]
 
 def inputs() -> dict[str, Tree]:
     """A scenario for the baseline and for each method that the visitor chose, by name."""
-    models, devices = asking.models(), listing("hardware")
+    models, devices = models_known(), listing("hardware")
     with st.grid(5, min_column_width=160):
         model = st.selectbox("Model", models, models.index("llama-3.1-70b"), key="model", bind="query-params")
         hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
@@ -67,7 +68,7 @@ def pruning() -> Tree:
 
 def distilling() -> Tree:
     """The student, and how long it learns."""
-    models = asking.models()
+    models = models_known()
     with st.grid(4, min_column_width=160):
         student = st.selectbox(
             "Distilled: student", models, models.index("llama-3.1-8b"), key="student", bind="query-params"
