@@ -12,6 +12,7 @@ from costmodel.report.quantities import interval, number
 from costmodel.report.text import render, sentence
 
 TRAIN = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
+IMAGES = {"model": "torchvision-resnet50", "hardware": "h100-sxm", "devices": 8}
 SERVE = TRAIN | {"devices": 8, "workload": "serve"}
 DEVICE = {"memory": "80 GB", "memory_bandwidth": "2 TB/s", "peak": {"bf16": "300 TFLOP/s"}, "tdp": "400 W"}
 
@@ -45,7 +46,10 @@ def test_large_counts_have_one_notation(value, text):
         (TRAIN, "Work: 1 T tokens in sequences of 8,192, global batch 512 (4.19 M tokens)."),
         (SERVE, "Work: requests with prompts of 1,024 tokens and answers of 256, at 50% of saturation."),
         (SERVE | {"traffic": {"concurrency": 32}}, "answers of 256, 32 in flight per replica."),
-        (SERVE | {"traffic": {"request_rate": "5 requests/s"}}, "answers of 256, 5 /s arriving."),
+        (SERVE | {"traffic": {"request_rate": "5 requests/s"}}, "answers of 256, 5 requests/s arriving."),
+        (SERVE | {"workload": {"kind": "serve", "period": "1 year"}}, " for 1 year costs "),
+        (IMAGES | {"workload": {"kind": "train", "samples": 1e6, "epochs": 90}}, "1 M samples, 90 times over, global"),
+        (IMAGES | {"workload": {"kind": "train", "samples": 1e6}}, "Work: 1 M samples, once over, global batch"),
         (SERVE | {"workload": {"kind": "infer", "requests": 7}}, "Work: 7 requests with prompts of 1,024 tokens"),
     ],
 )
