@@ -71,6 +71,17 @@ def test_the_headline_splits_off_staff():
     assert "USD capital." in sentence(estimate(TRAIN | {"costs": {"pricing": "own"}}))
 
 
+def test_prices_of_bought_hardware_beside_a_rent_are_said_to_do_nothing():
+    stated = TRAIN | {"ranges": False, "costs": {"hosting": "1 USD/h", "utilisation": 0.5}}
+    (warning,) = (said for said in estimate(stated).warnings if "costs.hosting and costs.utilisation" in said)
+    bought = estimate(stated | {"costs": stated["costs"] | {"pricing": "own"}})
+    assert warning.endswith("set costs.pricing=own")
+    assert warning not in bought.warnings
+    assert (
+        bought.totals["cost_usd"] > estimate(TRAIN | {"ranges": False, "costs": {"pricing": "own"}}).totals["cost_usd"]
+    )
+
+
 def test_memory_nearly_full_is_called_tight():
     full = TRAIN | {"ranges": False, "hardware": DEVICE, "costs": {"price": "1 USD/h"}}
     used = estimate(full).outcome.memory_used

@@ -74,5 +74,6 @@ def scale(value: float, unit: str) -> tuple[float, str]:
 
 
 def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:
+    magnitude = magnitude or 1.0  # nothing is said in the base unit: 0 s, not 0 ns
     fitting = [scale for scale in scales if magnitude >= 0.9995 * scale[0]]
     return fitting[-1] if fitting else scales[0]
