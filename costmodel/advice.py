@@ -16,13 +16,21 @@ from costmodel.workloads.train_program import items, usual_batch
 
 # Assumptions that a scenario states under another name.
 SAID_AS = {"costs.rate": "costs.staff", "profile.framework.host_time_per_step": "engine.host_time"}
+OF_BOUGHT = ("hardware_price", "hardware_life", "hosting", "utilisation")  # fields of costs
 CLEARLY = 1.5  # times the throughput at which another layout is worth a word
 
 
 def warnings(resolved: Resolved, result: Outcome) -> tuple[str, ...]:
     """The warnings of an estimate, those of its resolution first."""
     training = resolved.kind in engine.TRAINING
-    return (*resolved.warnings, *(_training if training else _serving)(resolved, result))
+    return (*resolved.warnings, *_idle(resolved), *(_training if training else _serving)(resolved, result))
+
+
+def _idle(resolved: Resolved) -> Iterator[str]:
+    """What a scenario states and its answer does not hang on."""
+    costs = resolved.scenario.costs
+    if idle := [name for name in OF_BOUGHT if getattr(costs, name) is not None and costs.pricing != "own"]:
+        yield f"costs.{' and costs.'.join(idle)}: of bought hardware, without effect on rented; set costs.pricing=own"
 
 
 def narrowing(resolved: Resolved, drivers: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -24,9 +24,15 @@ def write(path: Path, content: str | bytes) -> None:
 def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its place once it is written; with `keep` also when that was stopped half-way.
 
+    A link stays one, and the file that it names is written; so is a device or a pipe, which nothing may replace.
     Raises FileError.
     """
     try:
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                yield file
+            return
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         temporary, good = Path(name), False
         try:

@@ -85,10 +85,12 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def report(self, path: Keys, message: str, at_key: bool = False, clash: bool = False) -> None:
-        """Note a problem at the part `path`, or at the nearest part around it that was written down."""
-        depth = next((n for n in range(len(path), -1, -1) if path[:n] in self.marks), 0)
-        mark = self.marks.get(path[:depth], Mark(self.file, None, None))
-        line, column = (mark.key if at_key and depth == len(path) else mark.value) or (None, None)
+        """Note a problem at the part `path`, or else at one within it, or the nearest around it, that was written."""
+        within = (keys for keys in self.marks if keys[: len(path)] == path)
+        around = (path[:n] for n in range(len(path), -1, -1))
+        nearest = next((keys for keys in (path, *within, *around) if keys in self.marks), ())
+        mark = self.marks.get(nearest, Mark(self.file, None, None))
+        line, column = (mark.key if at_key and nearest == path else mark.value) or (None, None)
         self.problems.append(Problem(mark.file, line, column, ".".join(path), message, clash))
 
 

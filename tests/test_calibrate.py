@@ -1,6 +1,7 @@
 """The command `costmodel calibrate` under hostile input: one line that says what is wrong, and exit code 2."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,17 @@ def test_a_busy_machine_is_told_kept_and_warned_of(tmp_path, capsys):
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(files.FileError, match=r"none/page\.html: cannot be written \(no such file or directory\)"):
         files.write(tmp_path / "none" / "page.html", "")
+
+
+def test_a_link_and_a_pipe_are_written_to_and_stay(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    link.symlink_to(tmp_path / "page.html")
+    for path in (pipe, link):
+        files.write(path, "answer")
+    assert os.read(reader, 100) == b"answer"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert (tmp_path / "page.html").read_text() == "answer"

@@ -232,6 +232,7 @@ def test_package_in_a_clone_is_whole(tmp_path):
         ("cost=1 M EUR", 2, "unknown unit 'EUR'"),
         ("csot=1 M USD", 2, "did you mean 'cost'"),
         ("cost", 2, "write for example cost='1 M USD'"),
+        ("carbon=-1 kg", 2, "must be at least 0; write for example"),
     ],
 )
 def test_fail_over(limit, code, says, capsys):

@@ -217,6 +217,8 @@ def test_a_large_file_is_refused_unread(tmp_path):
         ("workload.kind.a=1", "kind is 'train' and has no parts"),
         ("costs={pue: 1, pue: 2}", "given twice"),
         ("costs.price=2.5", "needs a unit"),
+        ("traffic.utilisation=0.5", "traffic.utilisation=0.5: traffic: traffic does not apply to workload train"),
+        ("workload.adapters.rank=16", "workload.adapters.rank=16: workload.adapters: adapters need a model"),
         ("devices=5\n\x1b[31m", "not text"),
         ("devices=" + "9" * 2_000_000, "larger than 1 MB"),
     ],

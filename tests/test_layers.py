@@ -1,6 +1,7 @@
 """Who may import whom: each floor uses only floors below it (docs/architecture.md)."""
 
 import ast
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "costmodel"
@@ -79,3 +80,21 @@ def test_every_module_has_a_floor():
 def test_files_stay_readable():
     long = {p.name: n for p in ROOT.rglob("*.py") if (n := len(p.read_text(encoding="utf-8").splitlines())) > 420}
     assert not long
+
+
+def test_a_plain_install_has_what_modules_import():
+    core = {"numpy", "pydantic", "pydantic_core", "click", "yaml", "sympy", "jinja2", "math_core", "costmodel"}
+    wrong = {
+        f"{path.name} imports {name}"
+        for path in ROOT.rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for name in _imported(node)
+        if name.split(".")[0] not in core | sys.stdlib_module_names
+    }
+    assert not wrong
+
+
+def _imported(node):
+    if isinstance(node, ast.ImportFrom):
+        return [str(node.module)]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

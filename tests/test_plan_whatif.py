@@ -180,7 +180,7 @@ def test_reserved_devices_are_paid_for_all_hours():
 
 @pytest.mark.parametrize("period", ["3", "0 years", "-1 year", "3 USD", "eternity"])
 def test_odd_periods_are_refused(period):
-    with pytest.raises(PlanError, match="--period"):
+    with pytest.raises(PlanError, match="--period: .* write for example '?3 years'?$"):
         plan.buy(TRAIN, period)
 
 
@@ -259,6 +259,13 @@ def test_sleeping_by_hand():
     assert sleeping.saved_by_sleep(50.0, 4, idle, gaps, 300.0) == pytest.approx(200 * (idle - 300 * gaps))
     assert sleeping.saved_by_sleep(50.0, 4, idle, gaps, 2000.0) == 0  # gaps are too short
     assert sleeping.mean_wait(60.0, busy) == pytest.approx(60 * (1 - busy))
+    # Of 1,000 J that idling takes, those of the 90.5 % of the time without a request, and 5 J of the loaded model.
+    assert sleeping.waiting_energy(1000.0, busy, 5.0) == pytest.approx(1000 * (1 - 0.0951626) + 5)
+
+
+def test_what_hardly_waits_spends_little_energy_on_waiting():
+    figures = plan.sleep(SERVE | {"traffic": {"request_rate": "5 /s"}}).figures
+    assert 0 < figures["waiting"] < 1 - figures["busy"] < 0.1  # waiting takes no more power than working
 
 
 def test_the_rarer_the_requests_the_more_sleeping_saves():
@@ -284,6 +291,20 @@ def test_compression_is_that_of_the_estimate():
 
 
 # Every question.
+
+
+def test_bought_hardware_without_a_known_rent_is_told_how_to_state_one():
+    own = {"pricing": "own", "hardware_price": "100 USD"}
+    phone = TRAIN | {"model": "gpt2", "hardware": "snapdragon-8-elite", "devices": 1, "costs": own}
+    with pytest.raises(PlanError) as caught:
+        plan.buy(phone)
+    changes = re.findall(r"--set (\S+=(?:'[^']*'|\S+))", str(caught.value))
+    assert plan.buy(phone, overrides=[change.replace("'", "") for change in changes]).figures["rent"] > 0
+
+
+def test_other_optimisers_are_compared_with_adamw_alone():
+    with pytest.raises(PlanError, match="optimizer=adamw"):
+        plan.optimiser(TRAIN | {"workload": {"kind": "train", "optimizer": "sgd"}})
 
 
 QUESTIONS = {

@@ -12,6 +12,7 @@ from costmodel.report.quantities import interval, number
 from costmodel.report.text import render, sentence
 
 TRAIN = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
+IMAGES = {"model": "torchvision-resnet50", "hardware": "h100-sxm", "devices": 8}
 SERVE = TRAIN | {"devices": 8, "workload": "serve"}
 DEVICE = {"memory": "80 GB", "memory_bandwidth": "2 TB/s", "peak": {"bf16": "300 TFLOP/s"}, "tdp": "400 W"}
 
@@ -45,7 +46,10 @@ def test_large_counts_have_one_notation(value, text):
         (TRAIN, "Work: 1 T tokens in sequences of 8,192, global batch 512 (4.19 M tokens)."),
         (SERVE, "Work: requests with prompts of 1,024 tokens and answers of 256, at 50% of saturation."),
         (SERVE | {"traffic": {"concurrency": 32}}, "answers of 256, 32 in flight per replica."),
-        (SERVE | {"traffic": {"request_rate": "5 requests/s"}}, "answers of 256, 5 /s arriving."),
+        (SERVE | {"traffic": {"request_rate": "5 requests/s"}}, "answers of 256, 5 requests/s arriving."),
+        (SERVE | {"workload": {"kind": "serve", "period": "1 year"}}, " for 1 year costs "),
+        (IMAGES | {"workload": {"kind": "train", "samples": 1e6, "epochs": 90}}, "1 M samples, 90 times over, global"),
+        (IMAGES | {"workload": {"kind": "train", "samples": 1e6}}, "Work: 1 M samples, once over, global batch"),
         (SERVE | {"workload": {"kind": "infer", "requests": 7}}, "Work: 7 requests with prompts of 1,024 tokens"),
     ],
 )
@@ -65,6 +69,17 @@ def test_the_headline_splits_off_staff():
     assert ", of which 77 k USD rent." in sentence(estimate(TRAIN))
     assert "of which" not in sentence(estimate(TRAIN | {"costs": {"staff": "none"}}))
     assert "USD capital." in sentence(estimate(TRAIN | {"costs": {"pricing": "own"}}))
+
+
+def test_prices_of_bought_hardware_beside_a_rent_are_said_to_do_nothing():
+    stated = TRAIN | {"ranges": False, "costs": {"hosting": "1 USD/h", "utilisation": 0.5}}
+    (warning,) = (said for said in estimate(stated).warnings if "costs.hosting and costs.utilisation" in said)
+    bought = estimate(stated | {"costs": stated["costs"] | {"pricing": "own"}})
+    assert warning.endswith("set costs.pricing=own")
+    assert warning not in bought.warnings
+    assert (
+        bought.totals["cost_usd"] > estimate(TRAIN | {"ranges": False, "costs": {"pricing": "own"}}).totals["cost_usd"]
+    )
 
 
 def test_memory_nearly_full_is_called_tight():

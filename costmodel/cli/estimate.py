@@ -68,10 +68,14 @@ def _limit(text: str) -> tuple[str, float]:
         raise click.UsageError(f"--fail-over {text[:40]}: {unknown('total', said, {n: n for n in names})}")
     try:
         if said.strip() == name and value.strip()[-1:].isdigit():  # the name has the unit
-            return name, count(value)
-        return name, parse(value, UNITS[name], EXAMPLES[name]) / unit(UNITS[name])[0]
+            limit = count(value)
+        else:
+            limit = parse(value, UNITS[name], EXAMPLES[name]) / unit(UNITS[name])[0]
     except UnitError as error:
         raise UnitError(f"--fail-over {text[:40]}: {error}") from None
+    if limit < 0:
+        raise UnitError(f"--fail-over {text[:40]}: must be at least 0; write for example {EXAMPLES[name]!r}")
+    return name, limit
 
 
 def _told(answer: Estimate, name: str, bound: float) -> bool:

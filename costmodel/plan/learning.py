@@ -110,7 +110,12 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
     A step is taken to be as long as the scenario's. Raises PlanError, ScenarioError.
     """
     base = load(scenario, [*overrides, ("ranges", False)])
-    training(base, "the optimiser")
+    work = training(base, "the optimiser")
+    if work.optimizer not in ("adamw", "adam"):
+        raise PlanError(
+            f"steps are published beside AdamW's, and this scenario trains with {work.optimizer}; "
+            "write --set workload.optimizer=adamw"
+        )
     if not method:
         raise PlanError("no optimiser is named; write for example --method muon")
     totals = fitting(base).totals

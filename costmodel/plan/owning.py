@@ -12,6 +12,7 @@ from costmodel.catalog import CatalogError
 from costmodel.formula import formula
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column, fitting, option
+from costmodel.plan.money import PlanError
 from costmodel.scenario import Scenario
 from costmodel.sweeping import sweep
 from costmodel.units import YEAR, Count, Fraction, Seconds, Usd
@@ -62,15 +63,21 @@ def buy(scenario: Any, period: str = "3 years", overrides: Sequence[Override] = 
     The work itself only sets what the devices draw. Raises PlanError, ScenarioError, CatalogError.
     """
     base = load(scenario, overrides)
-    length = option(period, "--period", "'3 years'", "s")
+    length = option(period, "--period", "3 years", "s")
+    own: list[Override] = [("costs.price", None), ("costs.pricing", "own")]
+    bought = _alone(base, own)
     said: str = base.costs.pricing if base.costs.pricing not in (None, "own") else "on-demand"
-    offers = {said: _alone(base, [("costs.pricing", None if base.costs.price is not None else said)])}
+    try:
+        offers = {said: _alone(base, [("costs.pricing", None if base.costs.price is not None else said)])}
+    except CatalogError:  # all that the bought ones did not need: a rent
+        raise PlanError(
+            f"buying is compared with a rent, and none of {bought.resolved.hardware} is known ({said}); "
+            "write --set costs.pricing=on-demand --set costs.price='2.5 USD/h'"
+        ) from None
     if base.costs.price is None:
         for pricing in RESERVED:
             with suppress(CatalogError):  # nobody offers it
                 offers[pricing] = _alone(base, [("costs.pricing", pricing)])
-    own: list[Override] = [("costs.price", None), ("costs.pricing", "own")]
-    bought = _alone(base, own)
     at_share = sweep(base, {"costs.utilisation": SHARES}, overrides=[*DEVICES_ALONE, *own])["totals.cost_usd"].tolist()
     duration = bought.totals["time_s"]
     columns = {"used": Column("fraction", SHARES)}

@@ -49,6 +49,12 @@ def busy_energy(load: Joules, busy: Fraction) -> Joules:
     return load * busy
 
 
+@formula(r"E_{wait}", source="barroso-2018")
+def waiting_energy(standing: Joules, busy: Fraction, loaded: Joules) -> Joules:
+    """Energy of the time without a request: of what stands at idle over the whole period, and of the loaded model."""
+    return standing * (1 - busy) + loaded
+
+
 @formula(r"E_{sleep}", source="vadari-2026")
 def saved_by_sleep(power: Watts, devices: Count, idle: Seconds, gaps: Count, break_even: Seconds) -> Joules:
     """Energy saved by sleeping in every gap: waking takes what sleeping saves in the break-even time.
@@ -96,12 +102,10 @@ def sleep(scenario: Any, overrides: Sequence[Override] = ()) -> Answer:
     idle = idle_time(busy, job.workload.period, found["replicas"])
     gaps, together = idle_gaps(idle, rate), devices_per_replica(job.devices, found["replicas"])
     context = economics.value("context_power").mid
-    waiting = {
-        "devices idle": parts["devices idle"],
-        "hosts": parts["hosts"],
-        "model loaded": context_energy(context, together, idle),
-    }
-    awake = ops.total(waiting | {"devices load": busy_energy(parts["devices load"], busy)})
+    standing = ops.total({name: parts[name] for name in ("devices idle", "hosts")})
+    loaded = context_energy(context, together, idle)
+    working = busy_energy(parts["devices load"], busy)
+    awake = ops.total({"standing": standing, "model loaded": loaded, "devices load": working})
     reload = economics.value("reload_time").mid
     starts = economics.value("sleep_break_even:switched_off").mid
     modes = {
@@ -132,7 +136,7 @@ def sleep(scenario: Any, overrides: Sequence[Override] = ()) -> Answer:
         },
         {
             "busy": busy,
-            "waiting": saved_share(busy_energy(parts["devices load"], busy), awake),
+            "waiting": saved_share(energy_left(awake, waiting_energy(standing, busy, loaded)), awake),
             "saved_unloaded": saved[1],
             "saved_off": saved[2],
             "wait_off": wait[2],

@@ -37,6 +37,7 @@ SCALES = {
     "person": ((1.0, "people"),),
     "fraction": ((1.0, ""),),
 }
+ONE = {"1 days": "1 day", "1 years": "1 year", "1 hours": "1 hour", "1 people": "1 person"}
 
 
 def show(value: float, unit: str, digits: int = 3) -> str:
@@ -45,7 +46,8 @@ def show(value: float, unit: str, digits: int = 3) -> str:
     if unit == "1" and abs(value) < 100_000 and value == int(value):
         return f"{int(value):,}"
     size, name = _scale(abs(value), scales)
-    return f"{number(value / size, digits)} {name}".rstrip()
+    text = f"{number(value / size, digits)} {name}".rstrip()
+    return ONE.get(text, text)
 
 
 def interval(low: float, high: float, unit: str) -> str:
@@ -72,5 +74,6 @@ def scale(value: float, unit: str) -> tuple[float, str]:
 
 
 def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:
+    magnitude = magnitude or 1.0  # nothing is said in the base unit: 0 s, not 0 ns
     fitting = [scale for scale in scales if magnitude >= 0.9995 * scale[0]]
     return fitting[-1] if fitting else scales[0]

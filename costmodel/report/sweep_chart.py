@@ -7,7 +7,6 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from plotly.subplots import make_subplots
 
 from costmodel.report.quantities import scale, show
 from costmodel.report.sweep import at, label, sentence, shown
@@ -36,6 +35,8 @@ def page(found: Mapping[str, Any], axes: Sequence[str]) -> str:
 
 def figure(found: Mapping[str, Any], axes: Sequence[str]) -> Any:
     """One chart below the other, for the first three figures that text shows too."""
+    from plotly.subplots import make_subplots
+
     columns = shown(found)[:3]
     chart = make_subplots(rows=len(columns), shared_xaxes=True, vertical_spacing=0.06)
     second = list(dict.fromkeys(map(at, found[axes[1]]))) if len(axes) == 2 else [""]

@@ -94,8 +94,8 @@ def asked(answer: Estimate) -> str:
     job, kind = answer.outcome.job, answer.resolved.kind
     work, traffic = job.workload, job.traffic
     if kind in ("train", "finetune") and work.samples is not None:
-        samples, epochs = show(work.samples, "1"), show(work.epochs, "1")
-        return f"Work: {samples} samples, {epochs} times over, global batch {show(work.global_batch, '1')}."
+        epochs = "once" if work.epochs == 1 else f"{show(work.epochs, '1')} times"
+        return f"Work: {show(work.samples, '1')} samples, {epochs} over, global batch {show(work.global_batch, '1')}."
     if kind in ("train", "finetune"):
         batch = show(tokens_per_step(work.global_batch, work.sequence), "1")
         return (
@@ -103,7 +103,7 @@ def asked(answer: Estimate) -> str:
             f"global batch {show(work.global_batch, '1')} ({batch} tokens)."
         )
     if traffic.request_rate is not None:
-        load = f"{show(traffic.request_rate, '1/s')} arriving"
+        load = f"{show(traffic.request_rate, 'requests/s')} arriving"
     elif traffic.concurrency is not None:
         load = f"{show(traffic.concurrency, '1')} in flight per replica"
     else:
