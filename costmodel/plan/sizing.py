@@ -234,10 +234,10 @@ def _finished(plan: SizePlan, search: Search, place: int, total: np.ndarray) -> 
 
     best, grid = plan.best, search.grid
     assert best is not None
-    trained = estimate(grid.at(grid.training, place, best.tokens))
+    trained = estimate(grid.trained_at(place, best.tokens))
     money = [(best.training_usd, trained.totals["cost_usd"], trained.ranges.get("cost_usd"))]
     if grid.serving is not None:
-        answered, name = estimate(grid.at(grid.serving, place)), "cost_per_million_output_tokens_usd"
+        answered, name = estimate(grid.served_at(place)), "cost_per_million_output_tokens_usd"
         money.append((best.serving_usd, answered.outcome.performance[name], answered.ranges.get(name)))
     work = trained.outcome.job.workload
     batch_tokens = float(tokens_per_step(work.global_batch, work.sequence))
