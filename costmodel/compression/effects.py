@@ -106,18 +106,18 @@ def quantised(step: Quantise, width: float) -> tuple[float, str]:
         size = formats.number_format(name).bytes
         return size, f"{name}, {size / BIT:.4g} bits"
     value = float(name.removeprefix("int")) * BIT
-    group = group_of(step)
+    group = group_of(step, width)
     size = quantised_weight_bytes(value, SCALE, 0.0 if step.symmetric else value, group or width)
     shared = f"groups of {group}" if group else "a scale per row"
     return size, f"{name}, {shared}, {size / BIT:.4g} bits"
 
 
-def group_of(step: Quantise) -> int | None:
-    """Weights that share a scale; None where a whole row does."""
+def group_of(step: Quantise, width: float) -> int | None:
+    """Weights that share a scale; None where a whole row of `width` does."""
     alone = step.activations != step.weights
     if step.group is None and step.weights in ("int2", "int3", "int4", "int5", "int6") and alone:
         return GROUP
-    return step.group
+    return step.group if step.group is None or step.group < width else None
 
 
 def cache_format(chain: Sequence[Step]) -> str | None:

@@ -38,6 +38,7 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
     if not priced:
         raise DoesNotFit("none of these fits the devices; write more devices")
     cheapest = costs.index(min(priced))
+    known = sorted((n for n, e in enumerate(quality) if e and costs[n] is not None), key=lambda n: costs[n] or 0.0)
     making = [ops.total({str(n): step.cost_usd for n, step in enumerate(a.compression)}) for a in answers]
     return Answer(
         "compress",
@@ -62,6 +63,8 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
             "best_cost": costs[cheapest],
             "quality": best.value if (best := quality[cheapest]) else None,
             "measure": best and best.unit,
+            "known": _label(answers[known[0]]) if known else None,
+            "known_cost": costs[known[0]] if known else None,
         },
         tuple(
             dict.fromkeys(
