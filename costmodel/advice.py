@@ -8,7 +8,7 @@ from dataclasses import replace
 from costmodel import engine
 from costmodel.job import numbers
 from costmodel.outcome import Outcome
-from costmodel.parallel.layout import POWERS
+from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved
 from costmodel.units import shortened
 from costmodel.workloads.formulas.step import tokens_per_step
@@ -88,7 +88,7 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
     if rate is not None and answered < rate:
         yield "the request rate is beyond saturation: requests queue up without end; add devices"
     if result.feasible and resolved.scenario.parallelism.tp is None:
-        tp, best = max(_other_layouts(resolved), key=lambda found: found[1])
+        tp, best = best_degree(resolved)
         if best >= CLEARLY * answered:
             yield (
                 f"the first layout that fits has tp {result.job.parallelism.tp:g}; another answers "
@@ -96,11 +96,10 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
             )
 
 
-def _other_layouts(resolved: Resolved) -> Iterator[tuple[float, float]]:
-    """The tensor-parallel degrees of a server, with the requests per second that all replicas answer."""
-    job = numbers(resolved.assumptions)
-    for tp in POWERS:
-        if tp > min(job.devices, job.hardware.scale_up_domain):
-            return
+def best_degree(resolved: Resolved) -> tuple[float, float]:
+    """The tensor-parallel degree of a server that answers most requests, and how many per second; 0 if none fits."""
+    job, answered = numbers(resolved.assumptions), {0.0: 0.0}
+    for tp in degrees(job):
         result = engine.complete(replace(job, parallelism=replace(job.parallelism, tp=tp)), resolved.kind)
-        yield tp, result.performance["requests_per_s"] if result.feasible else 0.0
+        answered[tp] = result.performance["requests_per_s"] if result.feasible else 0.0
+    return max(answered.items(), key=lambda found: found[1])

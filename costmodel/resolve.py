@@ -10,14 +10,16 @@ from costmodel.architectures.kinds import Architecture, Samples
 from costmodel.catalog import CatalogError, economics, embodied, formats, grids, prices, pue
 from costmodel.compression.effects import (
     SPARSE_GAIN,
+    UNPACKED_RATE,
     UNPACKING,
     UNPACKING_IN_TRAINING,
+    Gain,
     Weights,
     cache_format,
     pruned,
     weights,
 )
-from costmodel.compression.formulas import sparse_peak
+from costmodel.compression.formulas import compressed_peak
 from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
 from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
@@ -83,8 +85,8 @@ def resolve(scenario: Scenario) -> Resolved:
     for field in made.fields:
         book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
     hardware = device(scenario.hardware, USER)
-    compute, sparse = _precision(book, scenario, hardware)
-    _hardware(book, hardware, compute, sparse)
+    compute, gains = _precision(book, scenario, hardware)
+    _hardware(book, hardware, compute, gains)
     _work(book, scenario, made)
     _traffic(book, scenario)
     _layout(book, scenario)
@@ -132,8 +134,8 @@ def _fitting(scenario: Scenario, model: Model) -> Model:
     return model
 
 
-def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, bool]:
-    """Set the number formats; returns that of the layers' products, and whether these skip a pattern of zeros."""
+def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, list[Gain]]:
+    """Set the number formats; returns that of the layers' products, and what compression makes of their rate."""
     said, half = scenario.precision, device.usual_format
     training = scenario.workload.kind in TRAINING
     device.peak(said.compute or half)  # raises for a format that the device lacks
@@ -156,7 +158,8 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, bo
     book.set("precision.file", held.file, plain.status, plain.source, note=held.note)
     ends = plain.value if training else max(size, plain.value)
     book.set("precision.ends", ends, "default", RULE, note="embedding, head and norms are not compressed")
-    if held.format != compute and held.memory < formats.number_format(compute).bytes:
+    unpacked = held.format != compute and held.memory < formats.number_format(compute).bytes
+    if unpacked:
         value, low, high, source = UNPACKING_IN_TRAINING if training else UNPACKING
         book.set("precision.unpacking", value, "fitted", source, low, high, f"{held.format} to {compute}")
     else:
@@ -167,19 +170,20 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, bo
     book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=f"{optimizer} with an fp32 copy")
     traffic = 2 * state + 2 * formats.number_format(half).bytes
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
-    return compute, held.sparse
+    return compute, [SPARSE_GAIN] * held.sparse + [UNPACKED_RATE] * (unpacked and not training)
 
 
-def _hardware(book: _Book, device: Device, compute: str, sparse: bool) -> None:
+def _hardware(book: _Book, device: Device, compute: str, gains: list[Gain]) -> None:
     status, source, half = device.status, device.source, device.usual_format
     for name in ("memory", "memory_bandwidth", "tdp"):
         book.set(f"hardware.{name}", device.figure(name), status, source)
     dense = device.peak(compute)
     book.set("hardware.peak", dense, status, source, note=f"dense {compute}")
-    if sparse:
-        value, low, high = (sparse_peak(dense, gain) for gain in SPARSE_GAIN[:3])
-        note = f"2:4 gains {SPARSE_GAIN[0]} times dense {compute}"
-        book.set("hardware.peak", value, "default", SPARSE_GAIN[3], low, high, note)
+    for value, low, high, origin, note in gains:
+        was = book.found["hardware.peak"]
+        ends = (compressed_peak(end or was.value, gain) for end, gain in ((was.low, low), (was.high, high)))
+        note = f"{was.note}, times {value:g}: {note}"
+        book.set("hardware.peak", compressed_peak(was.value, value), "default", origin, *ends, note)
     book.set("hardware.peak_16bit", device.peaks[half], status, source, note=f"dense {half}")
     tdp = device.figure("tdp")
     priors = {

@@ -185,8 +185,8 @@ def shortened(value: float, digits: int = 3) -> str:
     """A count as people write it, so that `count` reads it: "589 B"."""
     for suffix in ("T", "B", "M", "k"):
         if abs(value) >= 0.9995 * COUNT_SUFFIXES[suffix]:
-            return f"{value / COUNT_SUFFIXES[suffix]:.{digits}g} {suffix}"
-    return f"{value:.{digits}g}"
+            return f"{float(f'{value / COUNT_SUFFIXES[suffix]:.{digits}g}'):g} {suffix}"  # 320, not 3.2e+02
+    return f"{float(f'{value:.{digits}g}'):g}"
 
 
 def count(text: object) -> float:

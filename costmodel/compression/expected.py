@@ -76,7 +76,7 @@ def _quantised(step: Quantise, model: str, parameters: float, width: float) -> F
                 f"no evidence for {step.weights} weights alone; {step.weights} of both loses at least as much"
             )
         else:
-            recipe, bits, group = recipe_of(step), quantised(step, width)[0] / BIT, group_of(step)
+            recipe, bits, group = recipe_of(step), quantised(step, width)[0] / BIT, group_of(step, width)
             blocks = group if step.weights.startswith("int") else 32
             if step.weights.startswith("nf4"):
                 missing.append("no perplexities of nf4 in the evidence: that of rounding to nearest in groups is given")

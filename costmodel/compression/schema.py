@@ -68,6 +68,8 @@ class Quantise(Base):
                 f"activations = {self.activations} needs weights of that format, not {self.weights}; "
                 f"write weights: {self.activations}, or activations: fp8",
             )
+        if self.recipe and (self.weights is None or (self.recipe == "k-quant") != ("-k" in self.weights)):
+            yield "recipe", f"recipe = {self.recipe} does not make weights = {self.weights or 'unsaid'}; leave it out"
         for name in ("group", "symmetric"):
             if name in self.model_fields_set and not (self.weights or "").startswith("int"):
                 yield name, f"{name} applies to int formats, and weights = {self.weights or 'unsaid'}; leave it out"

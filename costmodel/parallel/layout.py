@@ -21,6 +21,11 @@ POWERS = tuple(float(2**n) for n in range(15))
 Fits = Callable[[Job], Any]
 
 
+def degrees(job: Job) -> list[float]:
+    """Tensor-parallel degrees that stay on one fast interconnect."""
+    return [tp for tp in POWERS if tp <= min(job.devices, job.hardware.scale_up_domain)]
+
+
 def rules(job: Job, said: Job) -> Iterator[tuple[Any, str, str]]:
     """What a layout must fulfil: whether it does, the rule, and what is wrong where it does not ("path: words")."""
     layout, model, batch = job.parallelism, job.model, job.workload.global_batch

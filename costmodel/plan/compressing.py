@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel import ops
+from costmodel.advice import best_degree
 from costmodel.api import Estimate, estimate
 from costmodel.compression.account import state
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column
 from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.quality.evidence import Expected
+from costmodel.resolve import resolve
+from costmodel.scenario import Scenario
 
 USUAL = ("none", "fp8", "int4")
 ACCURACY = "share of the accuracy"  # in which most methods have been published
@@ -20,13 +23,14 @@ ACCURACY = "share of the accuracy"  # in which most methods have been published
 def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Override] = ()) -> Answer:
     """Weights, cost and time per token, making and expected quality of a model under several chains of compression.
 
-    A chain of steps is written as `compression` in a scenario: int4, or [{method: prune, layers: 0.25}].
+    A chain of steps is written as `compression` in a scenario: int4, or [{method: prune, layers: 0.25}]. Each is served
+    in the tensor-parallel degree that answers most requests, unless one is stated.
     Raises PlanError, ScenarioError.
     """
     base = load(scenario, [*overrides, ("ranges", False)])
     if not chain:
         raise PlanError("no compression is named; write for example --chain none --chain int4")
-    answers = [estimate(load(base, [f"compression={text}"])) for text in chain]
+    answers = [estimate(_laid_out(load(base, [f"compression={text}"]))) for text in chain]
     states = [state(answer.outcome) for answer in answers]
     quality = [_quality(answer) for answer in answers]
     costs = [s.cost_per_million_tokens_usd for s in states]
@@ -34,11 +38,13 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
     if not priced:
         raise DoesNotFit("none of these fits the devices; write more devices")
     cheapest = costs.index(min(priced))
+    known = sorted((n for n, e in enumerate(quality) if e and costs[n] is not None), key=lambda n: costs[n] or 0.0)
     making = [ops.total({str(n): step.cost_usd for n, step in enumerate(a.compression)}) for a in answers]
     return Answer(
         "compress",
         {
             "compression": Column("", tuple(_label(a) for a in answers)),
+            "tp": Column("1", tuple(int(a.outcome.job.parallelism.tp) for a in answers)),
             "weights": Column("B", tuple(s.weights_bytes for s in states)),
             "cost per million tokens": Column("USD", tuple(costs)),
             "time per token": Column("s", tuple(s.time_per_token_s for s in states)),
@@ -47,6 +53,8 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
             "from": Column("fraction", tuple(e and e.low for e in quality)),
             "to": Column("fraction", tuple(e and e.high for e in quality)),
             "measure": Column("", tuple(e and e.unit for e in quality)),
+            "rows": Column("1", tuple(e and e.evidence.rows for e in quality)),
+            "risk of collapse": Column("fraction", tuple(_collapse(a) for a in answers)),
         },
         {
             "first": _label(answers[0]),
@@ -55,6 +63,8 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
             "best_cost": costs[cheapest],
             "quality": best.value if (best := quality[cheapest]) else None,
             "measure": best and best.unit,
+            "known": _label(answers[known[0]]) if known else None,
+            "known_cost": costs[known[0]] if known else None,
         },
         tuple(
             dict.fromkeys(
@@ -67,8 +77,21 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
     )
 
 
+def _laid_out(scenario: Scenario) -> Scenario:
+    """The scenario in its best layout: with the first that fits, what is compared may be layouts, not compressions."""
+    if scenario.parallelism.tp is not None or scenario.workload.kind not in ("serve", "infer"):
+        return scenario
+    tp, _ = best_degree(resolve(scenario))
+    return load(scenario, [("parallelism.tp", int(tp))]) if tp else scenario
+
+
 def _label(answer: Estimate) -> str:
     return ", then ".join(step.label for step in answer.compression) or "as it is"
+
+
+def _collapse(answer: Estimate) -> float | None:
+    """Probability that a format destroys the model, where published cases speak of it."""
+    return next((e.value for step in answer.compression for e in step.quality if e.unit == "probability"), None)
 
 
 def _quality(answer: Estimate) -> Expected | None:

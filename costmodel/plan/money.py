@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from costmodel.architectures.family import member, smallest
+from costmodel.job import numbers
 from costmodel.loading import Override, load
+from costmodel.parallel.layout import degrees
 from costmodel.plan.formulas import cost_per_served_token
+from costmodel.resolve import resolve
 from costmodel.scenario import Scenario, Serving, Training
 from costmodel.shapes import ModelFamily
 from costmodel.source import clash
@@ -40,8 +43,8 @@ class DoesNotFit(PlanError):
 class Sizes:
     """Members of a family from small to large, and the scenarios of training and serving them.
 
-    `stated` is the size that the scenario has. `per_token` is the cost of a token served [USD], zero where nothing is;
-    it and all training costs are NaN where a size does not fit.
+    `stated` is the size that the scenario has. `per_token` is the cost of a token served [USD], zero where nothing is,
+    in the tensor-parallel degree `tp` that is cheapest for a size; it and all training costs are NaN where none fits.
     """
 
     family: str
@@ -51,6 +54,7 @@ class Sizes:
     shapes: tuple[dict[str, Any], ...]
     parameters: np.ndarray
     per_token: np.ndarray
+    tp: np.ndarray
 
     def trained(self, places: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cost [USD] and time [s] of training the sizes at `places`, each on its own tokens; NaN for all others."""
@@ -72,10 +76,14 @@ class Sizes:
         """The numbers of a shape that differ between sizes."""
         return tuple(self.shapes[place][name] for name in FIELDS)
 
-    def at(self, scenario: Scenario, place: int, tokens: float | None = None) -> Scenario:
-        """A scenario with one of the sizes."""
-        changes: list[Override] = [("model", self.shapes[place])]
-        return load(scenario, changes if tokens is None else [*changes, ("workload.tokens", tokens)])
+    def trained_at(self, place: int, tokens: float) -> Scenario:
+        """The scenario of training one of the sizes."""
+        return load(self.training, [("model", self.shapes[place]), ("workload.tokens", tokens)])
+
+    def served_at(self, place: int) -> Scenario:
+        """The scenario of serving one of the sizes, in its cheapest layout."""
+        assert self.serving is not None
+        return load(self.serving, [("model", self.shapes[place]), ("parallelism.tp", int(self.tp[place]))])
 
 
 def sizes(training: Scenario, bounds: tuple[float, float], serve_tokens: float, changes: Sequence[Override]) -> Sizes:
@@ -99,13 +107,15 @@ def sizes(training: Scenario, bounds: tuple[float, float], serve_tokens: float, 
     shapes = tuple(found[count] | HEAD_DIM for count in counts)
     own = shapes[counts.index(member(family.family, stated)[1])]
     base = _with(training, own)
-    made = Sizes(family.family, family.parameters, base, None, shapes, np.array(counts), np.zeros(len(counts)))
+    free, one = np.zeros(len(counts)), np.ones(len(counts))
+    made = Sizes(family.family, family.parameters, base, None, shapes, np.array(counts), free, one)
     if not serve_tokens:
         if changes:
             raise PlanError("nothing is served, so that no change of serving applies; write --serve-tokens 1e12")
         return made
     serving = _with(_serving(training, changes), own)
-    return replace(made, serving=serving, per_token=_per_token(serving, made))
+    per_token, tp = _per_token(serving, made)
+    return replace(made, serving=serving, per_token=per_token, tp=tp)
 
 
 def _with(scenario: Scenario, shape: dict[str, Any]) -> Scenario:
@@ -124,13 +134,18 @@ def _serving(training: Scenario, changes: Sequence[Override]) -> Scenario:
     return serving
 
 
-def _per_token(serving: Scenario, made: Sizes) -> np.ndarray:
-    """Cost of a token served [USD] by each size."""
-    over: Axes = {PATHS: [made.row(i) for i in range(len(made.shapes))]}
+def _per_token(serving: Scenario, made: Sizes) -> tuple[np.ndarray, np.ndarray]:
+    """Cost of a token served [USD] by each size, and the tensor-parallel degree in which it is least."""
+    said, resolved = serving.parallelism.tp, resolve(serving)
+    tp = np.array(degrees(numbers(resolved.assumptions)) if said is None else [said])
+    over: Axes = {PATHS: [made.row(i) for i in range(len(made.shapes))], "parallelism.tp": tp.astype(int).tolist()}
     found = sweep(serving, over, strict=False)
     work = serving.workload
     assert isinstance(work, Serving)
     requests = found["performance.requests"]
-    return np.asarray(
-        cost_per_served_token(found["totals.cost_usd"], requests, float(work.input_tokens), float(work.output_tokens))
+    costs = cost_per_served_token(
+        found["totals.cost_usd"], requests, float(work.input_tokens), float(work.output_tokens)
     )
+    costs = np.asarray(costs).reshape(-1, len(tp))
+    place = np.argmin(np.where(np.isfinite(costs), costs, np.inf), axis=1)
+    return costs[np.arange(len(costs)), place], tp[place]

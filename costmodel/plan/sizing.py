@@ -34,6 +34,7 @@ AMOUNTS = {
 MOST = 1e18  # tokens served or new, and USD, that are taken as meant
 # How weights are rounded to a format of the section precision, and how many share a scale; 8 bits lose little.
 ROUNDING = {"int4": ("calibrated", 128.0)}
+WIDTH = 4096.0  # of a usual model: what a scale per row is spread over
 WHOLE = ("fp32", "tf32", "bf16", "fp16")
 
 
@@ -159,10 +160,9 @@ def _served(serving: Scenario) -> Served | None:
         step = steps_of[0]
         if len(steps_of) > 1 or not isinstance(step, Quantise) or step.weights is None:
             raise clash("compression", "a plan of size counts the loss of quantised weights alone; write int4 or fp8")
-        bytes_per_weight, _ = quantised(step, 4096.0)
-        return _low_bits(
-            step.weights, recipe_of(step), bytes_per_weight / UNITS["bit"][0], group_of(step), step.activations
-        )
+        bytes_per_weight, _ = quantised(step, WIDTH)
+        bits, group = bytes_per_weight / UNITS["bit"][0], group_of(step, WIDTH)
+        return _low_bits(step.weights, recipe_of(step), bits, group, step.activations)
     form = precision.weights or precision.compute or "bf16"
     if form in WHOLE:
         return None
@@ -234,10 +234,10 @@ def _finished(plan: SizePlan, search: Search, place: int, total: np.ndarray) -> 
 
     best, grid = plan.best, search.grid
     assert best is not None
-    trained = estimate(grid.at(grid.training, place, best.tokens))
+    trained = estimate(grid.trained_at(place, best.tokens))
     money = [(best.training_usd, trained.totals["cost_usd"], trained.ranges.get("cost_usd"))]
     if grid.serving is not None:
-        answered, name = estimate(grid.at(grid.serving, place)), "cost_per_million_output_tokens_usd"
+        answered, name = estimate(grid.served_at(place)), "cost_per_million_output_tokens_usd"
         money.append((best.serving_usd, answered.outcome.performance[name], answered.ranges.get(name)))
     work = trained.outcome.job.workload
     batch_tokens = float(tokens_per_step(work.global_batch, work.sequence))

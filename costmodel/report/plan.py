@@ -56,8 +56,9 @@ def sentence(plan: SizePlan) -> str:
 
 
 def _with_range(plan: SizePlan, name: str, unit: str) -> str:
-    text = show(getattr(plan.best, name), unit)
-    return f"{text} ({interval(*plan.ranges[name], unit)})" if name in plan.ranges else text
+    """A figure with its range, unless steps of layouts hold every draw of the law's constants at the same size."""
+    text, (low, high) = show(getattr(plan.best, name), unit), plan.ranges.get(name, (0.0, 0.0))
+    return f"{text} ({interval(low, high, unit)})" if low < high / 1.02 else text
 
 
 def render(plan: SizePlan) -> str:
@@ -93,7 +94,7 @@ def against_balance(plan: SizePlan) -> list[str]:
     worse = "5 % more" if plan.budget is None else "0.01 nats more"
     text = f"From {show(flat[0], '1')} to {show(flat[1], '1')} parameters it is at most {worse}"
     if balance is None:
-        return [f"{text}. The compute-optimal size does not fit."]
+        return [f"{text}. No size near the compute-optimal one fits devices, family and law."]
     if balance == best:
         return [f"{text}; this is the compute-optimal size too."]
     if plan.budget is None:

@@ -152,11 +152,12 @@ def _compress(f: Figures) -> str:
     if f["best"] == f["first"]:
         return f"Nothing is cheaper per token than the model {f['first']}."
     was = "does not fit" if f["first_cost"] is None else f"costs {show(f['first_cost'], 'USD')}"
-    kept = "" if f["quality"] is None else f", expected {f['measure']} {f['quality']:.3g}"
-    return (
-        f"Cheapest per million tokens is to {f['best']}: {show(f['best_cost'], 'USD')}{kept}; the model {f['first']} "
-        f"{was}."
-    )
+    text = f"Cheapest per million tokens is to {f['best']}: {show(f['best_cost'], 'USD')}"
+    base = f"the model {f['first']} {was}"
+    if f["quality"] is not None:
+        return f"{text}, expected {f['measure']} {f['quality']:.3g}; {base}."
+    with_evidence = f" With evidence it is to {f['known']}: {show(f['known_cost'], 'USD')}." if f["known"] else ""
+    return f"{text}, no evidence on its quality; {base}.{with_evidence}"
 
 
 SENTENCES: dict[str, Callable[[Figures], str]] = {

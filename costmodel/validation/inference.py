@@ -179,6 +179,7 @@ def naive(row: Row, question: Question, result: Outcome) -> Number:
     """The baseline of an inference row: what the same scenario takes on a roofline."""
     job, figure, count = result.job, question.figure, parameters(row, result)
     work, model, hardware, weight_bytes = job.workload, job.model, job.hardware, job.precision.weights
+    peak = hardware.peak_16bit if job.precision.unpacking else hardware.peak  # a roofline knows no unpacking
     batch, copies = result.performance["sequences_in_flight"], result.performance["replicas"]
 
     def kv(tokens: Number) -> Number:
@@ -186,7 +187,7 @@ def naive(row: Row, question: Question, result: Outcome) -> Number:
         return measures.naive_kv_bytes(batch, tokens, *shape, job.precision.kv_cache)
 
     def run(tokens: Number, cache: Number) -> Number:
-        law = job.parallelism.tp, hardware.memory_bandwidth, hardware.peak
+        law = job.parallelism.tp, hardware.memory_bandwidth, peak
         return measures.naive_pass_time(count, tokens, weight_bytes, cache, *law)
 
     if figure == "power_w":
