@@ -13,6 +13,7 @@ from costmodel.app import asking, charts, parts, sweeps
 from costmodel.app.parts import SET, Tree
 from costmodel.fields import LONGEST_NUMBER, Format
 from costmodel.loading import to_yaml
+from costmodel.model import models_known
 from costmodel.report import compare as report
 from costmodel.report import text
 from costmodel.report.catalog import listing
@@ -42,7 +43,7 @@ def own(name: str, columns: int) -> list[str]:
     said = {}
     with st.grid(columns, min_column_width=110):
         for path, label, options, at in (
-            ("model", "Model", asking.models(), None),
+            ("model", "Model", models_known(), None),
             ("hardware", "Hardware", hardware, start),
             ("precision", "Precision", get_args(Format), None),
             ("costs.grid", "Grid", listing("grids"), None),

@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from costmodel.app import asking, charts, parts
+from costmodel.app import charts, parts
+from costmodel.catalog.models import dense_decoders
 from costmodel.compression.schema import WORDS
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.report import methods as report
@@ -26,7 +27,7 @@ Tree = dict[str, Any]
 
 def inputs() -> dict[str, Tree]:
     """A scenario for the baseline and for each method that the visitor chose, by name."""
-    models, devices = asking.models(), listing("hardware")
+    models, devices = dense(), listing("hardware")
     with st.grid(5, min_column_width=160):
         model = st.selectbox("Model", models, models.index("llama-3.1-70b"), key="model", bind="query-params")
         hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
@@ -40,6 +41,11 @@ def inputs() -> dict[str, Tree]:
     work = {"kind": "serve", "input_tokens": prompt, "output_tokens": reply}
     base = {"model": model, "hardware": hardware, "devices": count, "workload": work}
     return {BASELINE: base} | {name: base | {"compression": chain(name, steps)} for name in chosen}
+
+
+def dense() -> list[str]:
+    """The models that compression is modelled for."""
+    return sorted(model.id for model in dense_decoders())
 
 
 def _any(chosen: list[str], way: str) -> bool:
@@ -67,7 +73,7 @@ def pruning() -> Tree:
 
 def distilling() -> Tree:
     """The student, and how long it learns."""
-    models = asking.models()
+    models = dense()
     with st.grid(4, min_column_width=160):
         student = st.selectbox(
             "Distilled: student", models, models.index("llama-3.1-8b"), key="student", bind="query-params"

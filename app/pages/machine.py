@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from costmodel import profile
-from costmodel.app import asking, calibrating, charts, checks, parts
+from costmodel.app import calibrating, charts, checks, parts
 from costmodel.catalog import CatalogError
 from costmodel.loading import load
+from costmodel.model import models_known
 from costmodel.report import machine
 from costmodel.report import roofline as shown
 from costmodel.roofline import Roofline, roofline
@@ -22,7 +23,7 @@ EXAMPLE = "pythia-160m"  # a model that every machine has room for
 
 def inputs() -> tuple[str, dict[str, Any]]:
     """The device and the scenario whose operators are placed on its roofline."""
-    devices, models = machine.measured(), asking.models()
+    devices, models = machine.measured(), models_known()
     with st.grid(3, min_column_width=160):
         name = st.selectbox("Device", devices, key="device", bind="query-params")
         model = st.selectbox("Model", models, models.index(EXAMPLE), key="model", bind="query-params")
