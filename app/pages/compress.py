@@ -153,6 +153,8 @@ elif len(answers) == len(trees):
     st.subheader("Quality, and what is known of it")
     st.caption("From published comparisons of models before and after; where there are none, it says so.")
     rows = [dict(zip(report.EVIDENCE, row, strict=True)) for row in report.evidence(answers)]
-    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} expected changes of quality with evidence.")
+    wide = {"method": st.column_config.Column(pinned=True), report.EVIDENCE[-1]: st.column_config.Column(width=460)}
+    alt = f"{len(rows)} expected changes of quality with evidence."
+    st.dataframe(rows, hide_index=True, height="content", row_height=84, column_config=wide, alt=alt)
     st.subheader("Take it along")
     st.code("\n".join(map(parts.command_line, trees.values())), language="bash", wrap_lines=True)
