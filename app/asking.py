@@ -18,6 +18,7 @@ from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
 from costmodel.architectures import hf_config
 from costmodel.fields import LONGEST_NUMBER, Figure, Format
 from costmodel.loading import as_said, loads, to_yaml
+from costmodel.model import model as catalog_model
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.command import argument
@@ -41,15 +42,23 @@ def scenario() -> Tree:
         )
         count = st.text_input("Devices", DEFAULTS["devices"], LONGEST_NUMBER, key="devices", bind="query-params")
         precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
-        work = {name: field(name, info) for name, info in _fields(kind).items()}
+        work = {name: field(name, info) for name, info in _fields(kind).items() if _applies(name, model)}
     said = _more()
-    st.session_state[KEPT] = {name: st.session_state[name] for name in (*_blank(kind), SET)}
+    st.session_state[KEPT] = {n: st.session_state.get(n, blank) for n, blank in (_blank(kind) | {SET: []}).items()}
     if brought:
         st.rerun()  # the inputs write what they were given to the address when they are drawn again
     tree: Tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
     tree["workload"] |= {name: value for name, value in work.items() if value}
     tree |= {} if precision == AUTOMATIC else {"precision": precision}
     return tree | ({SET: said} if said else {})
+
+
+def _applies(name: str, model: str) -> bool:
+    """Whether to ask for a field of the workload: not of a model that has no use for it, unless something is said."""
+    if st.session_state.get(name) or name in st.query_params:
+        return True
+    other = any(change.startswith("model") for change in st.session_state.get(SET, ()))
+    return other or name not in catalog_model(model, "").architecture.unused
 
 
 def field(name: str, info: FieldInfo) -> str | None:

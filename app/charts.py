@@ -29,7 +29,7 @@ def roofline(found: Roofline) -> None:
             y=y,
             mode="lines+text",
             text=[name, ""],
-            textposition="bottom right",
+            textposition="top right" if y[0] == y[-1] else "bottom right",
             line={"color": drawing.GREY, "width": 1.5, "dash": "solid" if found.measured else "dash"},
             textfont={"color": drawing.GREY, "size": 11},
             hoverinfo="skip",
@@ -52,7 +52,7 @@ def roofline(found: Roofline) -> None:
         )
         places = (f"{p.operator} at {number(p.intensity)} FLOP/B and {show(p.rate, 'FLOP/s')}" for p in drawn)
         said.append(f"{run}: {', '.join(places)}")
-    figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
+    figure.update_layout(height=460, margin=drawing.MARGIN, legend=drawing.LEGEND)
     figure.update_xaxes(type="log", title="arithmetic intensity [FLOP/B]", tickformat="~s", fixedrange=True)
     figure.update_yaxes(type="log", title="attained [FLOP/s]", tickformat="~s", dtick="D2", fixedrange=True)
     drawing.show_chart(figure, f"Roofline of {found.hardware}. {'; '.join(said)}. {shown.origin(found)}")
@@ -84,7 +84,7 @@ def parity(rows: Sequence[Any]) -> None:
         marker={"color": PART, "size": 9},
         hovertemplate="%{text}<br>measured %{x:.3~s}s, predicted %{y:.3~s}s<extra></extra>",
     )
-    figure.update_layout(height=420, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
+    figure.update_layout(height=420, margin=drawing.MARGIN, legend=drawing.LEGEND)
     figure.update_xaxes(type="log", title="measured [s]", tickformat="~s", fixedrange=True)
     figure.update_yaxes(type="log", title="predicted [s]", tickformat="~s", fixedrange=True)
     said = (f"{row.id} measured {show(row.measured, 's')}, predicted {show(row.predicted, 's')}" for row in timed)
@@ -118,7 +118,7 @@ def errors(judged: Mapping[str, Mapping[str, Any]]) -> None:
             else {"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2}},
             hovertemplate="%{y}: %{x:.0%}",
         )
-    figure.update_layout(height=100 + 26 * len(names), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
+    figure.update_layout(height=100 + 26 * len(names), margin=drawing.MARGIN, legend=drawing.LEGEND)
     wide = max(most) > FAR * min(median)
     axis = {"type": "log", "dtick": 1} if wide else {"rangemode": "tozero"}
     figure.update_xaxes(title="error", tickformat=",.0%", fixedrange=True, **axis)
@@ -214,7 +214,7 @@ def _against_parameters(figure: go.Figure, plan: SizePlan, alt: str) -> None:
     """Parameters along the bottom, and behind the curves the sizes that are hardly worse."""
     if plan.flat is not None:
         figure.add_vrect(*plan.flat, fillcolor=drawing.GREY, opacity=0.25, line_width=0, layer="below")
-    figure.update_layout(height=380, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
+    figure.update_layout(height=380, margin=drawing.MARGIN, legend=drawing.LEGEND)
     figure.update_xaxes(title="parameters", **_logarithmic([row.parameters for row in plan.curve]))
     figure.update_yaxes(fixedrange=True)
     drawing.show_chart(figure, alt)
@@ -259,7 +259,7 @@ def moved(plans: Mapping[float, SizePlan | str], asked: float) -> None:
     )
     if asked:
         figure.add_vline(asked, line={"color": drawing.GREY, "dash": "dot"})
-    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND)
+    figure.update_layout(height=340, margin=drawing.MARGIN, legend=drawing.LEGEND)
     heights = [*best.values(), *balanced.values(), *(end for ends in ranges.values() for end in ends)]
     figure.update_xaxes(title="tokens served", type="log", dtick=1, exponentformat="B", fixedrange=True)
     figure.update_yaxes(title="parameters", **_logarithmic(heights))
@@ -296,7 +296,7 @@ def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: s
         marker={"color": PART, "size": 11},
         hoverinfo="skip",
     )
-    figure.update_layout(height=60 + 34 * len(names), margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
+    figure.update_layout(height=60 + 34 * len(names), margin={"l": 0, "r": 36, "t": 0, "b": 0}, showlegend=False)
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     said = (f"{name} {show(v, unit)} ({interval(low, high, unit)})" for name, (v, low, high) in figures.items())
@@ -318,7 +318,10 @@ def stacks(parts: Mapping[str, Mapping[str, float]], unit: str, what: str, limit
         )
     figure.add_vline(limit, line={"color": drawing.GREY, "width": 2, "dash": "dot"})
     figure.update_layout(
-        barmode="stack", height=100 + 40 * len(parts), margin={"l": 0, "r": 0, "t": 24, "b": 0}, legend=drawing.LEGEND
+        barmode="stack",
+        height=100 + 40 * len(parts),
+        margin=drawing.MARGIN,
+        legend=drawing.LEGEND | {"traceorder": "normal"},
     )
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())

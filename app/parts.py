@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from costmodel import api, profile
 from costmodel.api import Estimate
 from costmodel.app import drawing
 from costmodel.app.drawing import PART, WHOLE
-from costmodel.catalog import CatalogError
+from costmodel.catalog import CatalogError, hardware, models
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.job import Assumption
 from costmodel.loading import load
@@ -35,6 +36,10 @@ ARRIVES = "arrives"  # of the session: whether the visitor has just come to the 
 HEADLINE = "cost per million output tokens"
 HOME = ("localhost", "127.0.0.1", "::1")
 
+IDS: dict[str, Callable[[str], str]] = {
+    "model": lambda name: models.model(name).id,
+    "hardware": lambda name: hardware.device(name).id,
+}
 WRONG = (ScenarioError, CatalogError, profile.ProfileError)  # what a scenario can be wrong by
 WIDE = {"figure": st.column_config.Column(pinned=True, width=190)}  # names of figures stay in sight
 
@@ -74,9 +79,17 @@ def measured_when() -> tuple[int, ...]:
 def arrived() -> dict[str, str]:
     """What the address says to a page whose inputs are still to come.
 
-    Only a visitor who arrives has an address that the inputs did not write.
+    Only a visitor who arrives has an address that the inputs did not write. Other names of a model or a device stand
+    for the ids that the inputs know.
     """
-    return dict(st.query_params.to_dict()) if st.session_state.get(ARRIVES) else {}
+    if not st.session_state.get(ARRIVES):
+        return {}
+    address = dict(st.query_params.to_dict())
+    for name, said in address.items():
+        if look_up := IDS.get(name.partition("_")[0]):
+            with suppress(CatalogError):
+                address[name] = st.session_state[name] = look_up(said)
+    return address
 
 
 def refused(address: Mapping[str, str]) -> None:
@@ -85,7 +98,7 @@ def refused(address: Mapping[str, str]) -> None:
         st.error(plain(whole), icon=":material/error:")
     for name, value in address.items():
         chosen = st.session_state.get(name, value)
-        used = ", ".join(chosen) if isinstance(chosen, list) else str(chosen)
+        used = ", ".join(chosen) if isinstance(chosen, list) else str(chosen or "")
         if value not in (used, *(chosen if isinstance(chosen, list) else ())):
             asked = f"{name} = {value[:LONGEST_NUMBER]}"
             said = f"The address says {asked}, which is not possible here; used: {used or AUTOMATIC}."
@@ -153,7 +166,7 @@ def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:
             hoverinfo="skip",
         )
     )
-    figure.update_layout(height=16 + 30 * len(values), margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    figure.update_layout(height=16 + 30 * len(values), margin={"l": 0, "r": 36, "t": 0, "b": 0})
     figure.update_xaxes(visible=False, fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
     alt = "; ".join(f"{name} {value}" for name, value in shown.items())
@@ -187,7 +200,7 @@ def assumptions(answer: Estimate) -> None:
         for a in sorted(answer.assumptions, key=lambda a: ORDER.index(a.status))
     ]
     alt = f"{len(rows)} assumptions with value, range, status and source."
-    st.dataframe(rows, hide_index=True, alt=alt, height=420)
+    st.dataframe(rows, hide_index=True, alt=alt, height=420, column_config={"note": st.column_config.Column(width=420)})
 
 
 def _range(assumption: Assumption) -> str:

@@ -120,6 +120,7 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     )
     middle = np.nanmean([np.nanmin(found[name]), np.nanmax(found[name])])
     texts = [show(float(found[name][p]), unit) if found["feasible"][p] else "✕" for p in places]
+    texts = [text.replace(" ", "<br>", 1) for text in texts]  # so that they fit the cells of a telephone
     dark = [found["feasible"][p] and found[name][p] < middle for p in places]
     inks = [drawing.GREY if not found["feasible"][p] else "white" if dark[p] else "black" for p in places]
     figure.add_scatter(

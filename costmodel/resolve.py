@@ -223,7 +223,8 @@ FINETUNE_TOKENS = (1e8, RULE, 1e7, 1e9, "a usual set of instructions, some epoch
 def _work(book: _Book, scenario: Scenario, made: Architecture) -> None:
     work = scenario.workload
     unused = made.unused
-    for name, note in UNSAID.items():
+    usual = {"global_batch": f"{made.samples.name} in a step of a usual run"} if made.samples else {}
+    for name, note in (UNSAID | usual).items():
         value = None if name in unused else getattr(work, name, None)
         if name in work.model_fields_set and value is not None:
             book.set(f"workload.{name}", value, "given", USER)

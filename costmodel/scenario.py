@@ -92,7 +92,7 @@ class Training(Base):
         default=None, description="Tokens per sequence; the smaller of the model's maximum and 8,192 if unsaid."
     )
     global_batch: Batch | None = Field(
-        default=None, description="Sequences or samples per optimizer step; about 4 M tokens if unsaid."
+        default=None, description="Sequences or samples per optimizer step; about 4 M tokens of text if unsaid."
     )
     optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] = Field(default="adamw", description="Optimizer.")
     adapters: Adapters | None = Field(default=None, description="What is trained alone; all weights if unsaid.")

@@ -155,7 +155,9 @@ def test_published_batches_of_weight_only_formats():
         work = {"kind": "infer", "requests": batch, "input_tokens": 256, "output_tokens": 32}
         base = LLAMA | {"workload": work, "engine": {"max_sequences": batch}}
         for name, published in formats.items():
-            gain = estimate(base).totals["time_s"] / compressed(QUANTISE | {"weights": name}, base=base).totals["time_s"]
+            gain = (
+                estimate(base).totals["time_s"] / compressed(QUANTISE | {"weights": name}, base=base).totals["time_s"]
+            )
             assert gain == pytest.approx(plain[place] / published[place], rel=0.15)
 
 

@@ -114,7 +114,7 @@ def take_along(tree: Tree, changes: dict[str, list[str]], answers: dict[str, par
     for number, own_changes in enumerate(changes.values(), 2):
         words += [word for change in own_changes for word in ("--set", f"{number}:{change}")]
     st.code(shlex.join(words), language="bash", wrap_lines=True)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         yaml = to_yaml(answers[FIRST].resolved.scenario)
         st.download_button("Scenario A as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
         table = report.as_csv(answers)

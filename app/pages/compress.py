@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from costmodel.app import charts, parts
+from costmodel.catalog.models import dense_decoders
 from costmodel.compression.schema import WORDS
 from costmodel.fields import LONGEST_NUMBER
-from costmodel.model import models_known
 from costmodel.report import methods as report
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import show
@@ -27,7 +27,7 @@ Tree = dict[str, Any]
 
 def inputs() -> dict[str, Tree]:
     """A scenario for the baseline and for each method that the visitor chose, by name."""
-    models, devices = models_known(), listing("hardware")
+    models, devices = dense(), listing("hardware")
     with st.grid(5, min_column_width=160):
         model = st.selectbox("Model", models, models.index("llama-3.1-70b"), key="model", bind="query-params")
         hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
@@ -41,6 +41,11 @@ def inputs() -> dict[str, Tree]:
     work = {"kind": "serve", "input_tokens": prompt, "output_tokens": reply}
     base = {"model": model, "hardware": hardware, "devices": count, "workload": work}
     return {BASELINE: base} | {name: base | {"compression": chain(name, steps)} for name in chosen}
+
+
+def dense() -> list[str]:
+    """The models that compression is modelled for."""
+    return sorted(model.id for model in dense_decoders())
 
 
 def _any(chosen: list[str], way: str) -> bool:
@@ -68,7 +73,7 @@ def pruning() -> Tree:
 
 def distilling() -> Tree:
     """The student, and how long it learns."""
-    models = models_known()
+    models = dense()
     with st.grid(4, min_column_width=160):
         student = st.selectbox(
             "Distilled: student", models, models.index("llama-3.1-8b"), key="student", bind="query-params"
@@ -148,6 +153,8 @@ elif len(answers) == len(trees):
     st.subheader("Quality, and what is known of it")
     st.caption("From published comparisons of models before and after; where there are none, it says so.")
     rows = [dict(zip(report.EVIDENCE, row, strict=True)) for row in report.evidence(answers)]
-    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} expected changes of quality with evidence.")
+    wide = {"method": st.column_config.Column(pinned=True), report.EVIDENCE[-1]: st.column_config.Column(width=460)}
+    alt = f"{len(rows)} expected changes of quality with evidence."
+    st.dataframe(rows, hide_index=True, height="content", row_height=84, column_config=wide, alt=alt)
     st.subheader("Take it along")
     st.code("\n".join(map(parts.command_line, trees.values())), language="bash", wrap_lines=True)

@@ -9,12 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from costmodel.app import parts
+from costmodel.app import asking, parts
 from costmodel.catalog import CatalogError
 from costmodel.documents import DOCUMENTS, ENTRIES, LEVERS, Entry, Example, Lever, examples
 from costmodel.documents.starts import choices, start
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.formula import Formula, load_all
+from costmodel.loading import load
 from costmodel.model import models_known
 from costmodel.plan.answer import Answer
 from costmodel.plan.money import PlanError
@@ -122,13 +123,18 @@ def asked_by_visitor(lever: Lever) -> Lever:
             if isinstance(text, str) and name != "over":
                 key = f"{lever.id} {name}"
                 options[name] = st.text_input(name.capitalize(), text, LONGEST_NUMBER, key=key).strip() or text
+    for change in asking.changes("lever_set", "Other assumptions"):
+        path, _, value = change.partition("=")
+        scenario[path.strip()] = value
     return replace(lever, scenario=scenario, options=options)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def answer(name: str, scenario: dict[str, str], options: dict[str, str], measured: tuple[int, ...]) -> Answer:
     """The library's answer."""
-    return levers.answer(replace(levers.named(name), scenario=scenario, options=options))
+    asked = replace(levers.named(name), scenario=scenario, options=options)
+    load({}, asked.overrides, allow_files=False)  # refuses a path of the server
+    return levers.answer(asked)
 
 
 def show_lever(asked: Lever) -> None:

@@ -116,6 +116,7 @@ if answer is not None:
             height=min(420, 38 + 35 * len(rows)),
             on_select="rerun",
             selection_mode="single-row",
+            column_config={"not feasible because": st.column_config.Column(width=420)},
             alt=f"{len(rows)} points with their figures, or why they have none.",
         )
         place = chosen_point(drawn, table, len(rows)) if drawn else None

@@ -58,9 +58,8 @@ def show_roofline(tree: dict[str, Any]) -> None:
     for run, points in shown.runs(found).items():
         st.markdown(f"**{run.capitalize()}**, forward, each operator once")
         rows = [dict(zip(shown.HEADINGS, row, strict=True)) for row in shown.cells(points)]
-        st.dataframe(
-            rows, hide_index=True, height="content", alt=f"{len(rows)} operators of {run}: {', '.join(shown.HEADINGS)}."
-        )
+        alt = f"{len(rows)} operators of {run}: {', '.join(shown.HEADINGS)}."
+        st.dataframe(rows, hide_index=True, height=min(600, 38 + 35 * len(rows)), alt=alt)
     st.code(parts.command_line(tree, "roofline"), language="bash", wrap_lines=True)
 
 
@@ -75,7 +74,8 @@ def show_fit(name: str, made: dict[str, Any]) -> None:
     """How well each law meets the records that it was fitted to."""
     st.subheader("Fit of its laws")
     rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
-    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} laws with records, errors and warnings.")
+    alt, wide = f"{len(rows)} laws with records, errors and warnings.", {"law": st.column_config.Column(pinned=True)}
+    st.dataframe(rows, hide_index=True, height="content", column_config=wide, alt=alt)
     st.code(f"costmodel catalog profiles {name}", language="bash", wrap_lines=True)
 
 

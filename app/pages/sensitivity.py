@@ -42,7 +42,8 @@ def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
         dict(zip(heads, row, strict=True)) | {"source": swing.source}
         for swing, row in zip(moving, report.cells(moving, total), strict=True)
     ]
-    st.dataframe(rows, hide_index=True, height=min(420, 38 + 35 * len(rows)), alt=f"{len(rows)} assumptions.")
+    height, wide = min(420, 38 + 35 * len(rows)), {"80 % range": st.column_config.Column(width=220)}
+    st.dataframe(rows, hide_index=True, height=height, column_config=wide, alt=f"{len(rows)} assumptions.")
 
 
 def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
@@ -75,6 +76,7 @@ st.title("Sensitivity")
 address = parts.arrived()
 with st.expander("Scenario"):
     tree = asking.scenario()
+place = st.container()
 answer = parts.estimate(tree)
 if answer is not None and not answer.fits:
     st.error(f"**{parts.plain(sentence(answer))}**")
@@ -89,4 +91,5 @@ elif answer is not None:
     st.subheader("Take it along")
     st.code(parts.command_line(tree, "sensitivity", "--total", total), language="bash", wrap_lines=True)
     st.download_button("All as CSV", report.as_csv(found), "sensitivity.csv", "text/csv", on_click="ignore")
-parts.refused(address)
+with place:
+    parts.refused(address)

@@ -13,6 +13,7 @@ from costmodel.roofline import Point, Roofline
 
 HEADINGS = ("operator", "times", "format", "FLOP/B", "time", "FLOP/s", "B/s", "of roofline", "bound by")
 MARGIN, APART = 6.0, 3.0  # factors: how far a chart goes beyond what is on it, how far apart labels are at least
+NAMED = 5  # more neighbours than these are counted, not named
 
 
 def sentence(found: Roofline) -> str:
@@ -81,7 +82,10 @@ def labels(points: Sequence[Point]) -> dict[str, str]:
             groups.append([p])
         else:
             beside.append(p)
-    return {group[0].operator: ", ".join(p.operator for p in group) for group in groups}
+    return {
+        group[0].operator: ", ".join(p.operator for p in group) if len(group) <= NAMED else f"{len(group)} operators"
+        for group in groups
+    }
 
 
 def _near(a: float, b: float) -> bool:
