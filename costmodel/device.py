@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from costmodel import profile
 from costmodel.catalog import CatalogError, formats, hardware, nodes
 from costmodel.costs.energy import host_power_per_device, power_of_cores
+from costmodel.fields import Format
 from costmodel.scenario import DeviceSpec
 from costmodel.source import clash
 
@@ -42,12 +43,19 @@ class Device:
         advice = "add one to hardware.peak" if self.status == "given" else "give hardware as a mapping with one"
         raise CatalogError(f"hardware {self.name} states no {', '.join(USUAL)} peak; {advice}")
 
+    def wide_format(self, compute: str) -> str:
+        """The format of what narrow formats leave alone (head, attention, activations): 16 bits, or a wider `compute`.
+
+        Raises CatalogError when the device has no usual format.
+        """
+        return max(compute, self.usual_format, key=lambda name: formats.number_format(name).bytes)
+
     def peak(self, number_format: str, path: str = "precision.compute") -> float:
         """Dense peak in a format that `path` asks for [FLOP/s]. Raises ScenarioError with those that the device has."""
         for name in formats.number_format(number_format).peaks:
             if name in self.peaks:
                 return self.peaks[name]
-        known = ", ".join(self.peaks)
+        known = ", ".join(f for f in get_args(Format) if set(formats.number_format(f).peaks) & set(self.peaks))
         raise clash(path, f"hardware {self.name} has no peak for {number_format}; write one of {known}")
 
     def figure(self, name: str) -> float:

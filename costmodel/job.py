@@ -64,7 +64,7 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """One device and its surroundings. `peak` is that of the layers' number format, `peak_16bit` of bf16 or fp16."""
+    """A device and its surroundings. `peak` is of the layers' number format, `peak_16bit` of 16 bits or it if wider."""
 
     memory: Bytes
     memory_bandwidth: BytesPerSecond

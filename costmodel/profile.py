@@ -261,7 +261,8 @@ def _key(law: str, family: str) -> str:
     """Where a profile keeps a job's law, when layers compute in formats of this family."""
     if law in CLASSES:
         return f"memory_bound:{law}"
-    return {"matmul": f"matmul:{family}", "matmul_16bit": "matmul:16bit"}.get(law, law)
+    wide = max(family, "16bit", key=FAMILIES[::-1].index)
+    return {"matmul": f"matmul:{family}", "matmul_16bit": f"matmul:{wide}"}.get(law, law)
 
 
 @cache

@@ -136,14 +136,16 @@ def _fitting(scenario: Scenario, model: Model) -> Model:
 
 def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, list[Gain]]:
     """Set the number formats; returns that of the layers' products, and what compression makes of their rate."""
-    said, half = scenario.precision, device.usual_format
+    said = scenario.precision
+    asked = said.compute or device.usual_format
+    wide = device.wide_format(asked)
     training = scenario.workload.kind in TRAINING
-    device.peak(said.compute or half)  # raises for a format that the device lacks
+    device.peak(asked)  # raises for a format that the device lacks
     defaults = {
-        "weights": half if training or said.compute is None else said.compute,
-        "activations": half,
-        "kv_cache": half,
-        "gradients": half,
+        "weights": wide if training else asked,
+        "activations": wide,
+        "kv_cache": wide,
+        "gradients": wide,
     }
     for use, default in defaults.items():
         given = getattr(said, use) or (cache_format(scenario.compression) if use == "kv_cache" else None)
@@ -152,7 +154,7 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, li
     plain, name = book.found["precision.weights"], said.weights or defaults["weights"]
     width = book.found.get("model.hidden", plain).value  # looked at by compression, which knows decoders alone
     held = weights(scenario.compression, Weights(plain.value, plain.value, name, name), device, width)
-    compute, size = held.computed or said.compute or half, formats.number_format(half).bytes
+    compute, size = held.computed or asked, formats.number_format(wide).bytes
     if held.note != name:
         book.set("precision.weights", held.memory, "given", USER, note=held.note)
     book.set("precision.file", held.file, plain.status, plain.source, note=held.note)
@@ -168,13 +170,13 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, li
     optimizer = getattr(scenario.workload, "optimizer", "adamw")
     state = OPTIMIZER_STATE[optimizer]
     book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=f"{optimizer} with an fp32 copy")
-    traffic = 2 * state + 2 * formats.number_format(half).bytes
+    traffic = 2 * state + 2 * size
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
     return compute, [SPARSE_GAIN] * held.sparse + [UNPACKED_RATE] * (unpacked and not training)
 
 
 def _hardware(book: _Book, device: Device, compute: str, gains: list[Gain]) -> None:
-    status, source, half = device.status, device.source, device.usual_format
+    status, source, wide = device.status, device.source, device.wide_format(compute)
     for name in ("memory", "memory_bandwidth", "tdp"):
         book.set(f"hardware.{name}", device.figure(name), status, source)
     dense = device.peak(compute)
@@ -184,7 +186,7 @@ def _hardware(book: _Book, device: Device, compute: str, gains: list[Gain]) -> N
         ends = (compressed_peak(end or was.value, gain) for end, gain in ((was.low, low), (was.high, high)))
         note = f"{was.note}, times {value:g}: {note}"
         book.set("hardware.peak", compressed_peak(was.value, value), "default", origin, *ends, note)
-    book.set("hardware.peak_16bit", device.peaks[half], status, source, note=f"dense {half}")
+    book.set("hardware.peak_16bit", device.peak(wide), status, source, note=f"dense {wide}")
     tdp = device.figure("tdp")
     priors = {
         "cache": (50e6, 30e6, 130e6, "last cache of data-centre GPUs"),

@@ -141,7 +141,7 @@ def _placed(run: str, program: Program, job: Job, resolved: Resolved, on: Device
 def _format(operator: Operator, resolved: Resolved, on: Device) -> str:
     if not operator.flops:
         return ""
-    return on.usual_format if operator.high_precision else resolved.compute
+    return on.wide_format(resolved.compute) if operator.high_precision else resolved.compute
 
 
 def _peaks(on: Device) -> tuple[Ceiling, ...]:

@@ -180,7 +180,7 @@ def test_reserved_devices_are_paid_for_all_hours():
 
 @pytest.mark.parametrize("period", ["3", "0 years", "-1 year", "3 USD", "eternity"])
 def test_odd_periods_are_refused(period):
-    with pytest.raises(PlanError, match="--period: .* write for example '?3 years'?$"):
+    with pytest.raises(PlanError, match=r"--period: .* write for example '?3 years'?$"):
         plan.buy(TRAIN, period)
 
 
