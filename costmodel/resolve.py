@@ -141,12 +141,8 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, li
     wide = device.wide_format(asked)
     training = scenario.workload.kind in TRAINING
     device.peak(asked)  # raises for a format that the device lacks
-    defaults = {
-        "weights": wide if training else asked,
-        "activations": wide,
-        "kv_cache": wide,
-        "gradients": wide,
-    }
+    defaults = {"weights": wide if training else asked}
+    defaults |= dict.fromkeys(("activations", "kv_cache", "gradients"), wide)
     for use, default in defaults.items():
         given = getattr(said, use) or (cache_format(scenario.compression) if use == "kv_cache" else None)
         size = formats.number_format(given or default).bytes
