@@ -31,9 +31,10 @@ from costmodel.units import HOUR, MONTH, YEAR
 from costmodel.workloads.formulas.run import mean_time_between_failures
 
 TRAINING = ("train", "finetune")
+FP32 = 4.0  # bytes
 USER = "stated in the scenario"
 RULE = "costmodel-prior"
-OPTIMIZER_STATE = {"adamw": 12.0, "adam": 12.0, "sgd-momentum": 8.0, "sgd": 4.0}
+OPTIMIZER_STATE = {"adamw": 8.0, "adam": 8.0, "sgd-momentum": 4.0, "sgd": 0.0}  # bytes, beside a copy of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,7 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, li
     wide = device.wide_format(asked)
     training = scenario.workload.kind in TRAINING
     device.peak(asked)  # raises for a format that the device lacks
-    defaults = {"weights": wide if training else asked}
-    defaults |= dict.fromkeys(("activations", "kv_cache", "gradients"), wide)
+    defaults = {"weights": wide if training else asked} | dict.fromkeys(("activations", "kv_cache", "gradients"), wide)
     for use, default in defaults.items():
         given = getattr(said, use) or (cache_format(scenario.compression) if use == "kv_cache" else None)
         size = formats.number_format(given or default).bytes
@@ -162,11 +162,12 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, li
         book.set("precision.unpacking", value, "fitted", source, low, high, f"{held.format} to {compute}")
     else:
         book.set("precision.unpacking", 0.0, "default", "definition", note="products compute with weights as they are")
-    book.set("precision.logits", 4.0, "default", "micikevicius-2018", note="fp32")
+    book.set("precision.logits", FP32, "default", "micikevicius-2018", note="fp32")
     optimizer = getattr(scenario.workload, "optimizer", "adamw")
-    state = OPTIMIZER_STATE[optimizer]
-    book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=f"{optimizer} with an fp32 copy")
-    traffic = 2 * state + 2 * size
+    copied = plain.value < FP32  # weights in 32 bits are what the optimizer changes
+    state, note = OPTIMIZER_STATE[optimizer] + FP32 * copied, f"{optimizer} with{'' if copied else 'out'} an fp32 copy"
+    book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=note)
+    traffic = 2 * state + (2 if copied else 3) * size  # gradients read, weights written, and read if they are no copy
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
     return compute, [SPARSE_GAIN] * held.sparse + [UNPACKED_RATE] * (unpacked and not training)
 

@@ -152,3 +152,6 @@ def test_large_products_are_faster_in_8_bits_and_slower_in_32(hardware):
     # Attention and head are in 16 bits beside 8, and never in fewer than the layers.
     peaks = [each.job.hardware for each in found]
     assert [each.peak_16bit for each in peaks] == [each.peak for each in (peaks[1], *peaks[1:])]
+    # Adam's moments take 8 B a parameter, and a copy of the weights 4 where these have 16 bits (arXiv 1910.02054, 3.1).
+    assert [each.job.precision.optimizer_state for each in found] == [12, 12, 8, 8]
+    assert [each.job.precision.weights for each in found] == [2, 2, 4, 4]
