@@ -178,11 +178,11 @@ def _hardware(book: _Book, device: Device, compute: str, gains: list[Gain]) -> N
         book.set(f"hardware.{name}", device.figure(name), status, source)
     dense = device.peak(compute)
     book.set("hardware.peak", dense, status, source, note=f"dense {compute}")
-    for value, low, high, origin, note in gains:
+    for gain, least, most, origin, note in gains:
         was = book.found["hardware.peak"]
-        ends = (compressed_peak(end or was.value, gain) for end, gain in ((was.low, low), (was.high, high)))
-        note = f"{was.note}, times {value:g}: {note}"
-        book.set("hardware.peak", compressed_peak(was.value, value), "default", origin, *ends, note)
+        low, high = compressed_peak(was.low or was.value, least), compressed_peak(was.high or was.value, most)
+        note = f"{was.note}, times {gain:g}: {note}"
+        book.set("hardware.peak", compressed_peak(was.value, gain), "default", origin, low, high, note)
     book.set("hardware.peak_16bit", device.peak(wide), status, source, note=f"dense {wide}")
     tdp = device.figure("tdp")
     priors = {

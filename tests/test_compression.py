@@ -110,6 +110,17 @@ def test_the_student_takes_the_place_of_the_model():
     assert family.outcome.performance["parameters"] == pytest.approx(3e9, rel=0.2)
 
 
+def test_a_group_wider_than_a_row_is_a_scale_per_row():
+    wide, row = (
+        compressed(QUANTISE | {"weights": "int3", "group": group}).compression[0].quality for group in (100_000, 4096)
+    )
+    assert wide == row
+    narrow = compressed(QUANTISE | {"weights": "int3"}).compression[0].quality
+    risk, usual = (next(e.value for e in found if e.unit == "probability") for found in (wide, narrow))
+    assert risk == pytest.approx(3.5 / 9)  # 3 of 8 published models collapsed at 3 bits with a scale per channel
+    assert usual < 0.1 < risk
+
+
 # What it does to time.
 
 
@@ -389,6 +400,9 @@ def test_inner_values_can_be_set_and_swept():
         ([QUANTISE], "compression.0.method", "says nothing to quantise"),
         ([QUANTISE | {"weights": "int4", "gruop": 8}], "compression.0.gruop", "did you mean 'group'"),
         ([QUANTISE | {"weights": "fp8", "group": 128}], "compression.0.group", "leave it out"),
+        ([QUANTISE | {"weights": "int8", "recipe": "k-quant"}], "compression.0.recipe", "does not make weights = int8"),
+        ([QUANTISE | {"weights": "q4-k-m", "recipe": "gptq"}], "compression.0.recipe", "leave it out"),
+        ([QUANTISE | {"kv_cache": "fp8", "recipe": "gptq"}], "compression.0.recipe", "weights = unsaid"),
         ([QUANTISE | {"activations": "fp8"}], "compression.0.activations", "write weights: fp8"),
         ([QUANTISE | {"weights": "int4", "activations": "int4"}], "compression.0.activations", "no peak for int4"),
         ([QUANTISE | {"weights": "int8", "activations": "int4"}], "compression.0.activations", "write weights: int4"),

@@ -140,6 +140,15 @@ def test_worked_example_with_plain_operations(served, utilisation, expected):
     assert n[np.nanargmin(cost)] == pytest.approx(expected, rel=0.02)
 
 
+def test_each_size_is_served_in_its_cheapest_degree():
+    free = plan(1e12, loss=TARGET)
+    stated = [plan(1e12, loss=TARGET, serve=(f"parallelism.tp={n}",)) for n in (1, 2, 4)]
+    for one in free.curve:
+        same = [c.serving_usd for other in stated for c in other.curve if c.parameters == one.parameters]
+        assert one.serving_usd <= min(same, default=np.inf) * (1 + 1e-9)
+    assert free.best.total_usd <= min(other.best.total_usd for other in stated)
+
+
 def test_worked_example_with_the_products_own_money():
     # Utilisation differs by size here; 13 B and 7.2 B are the optima when it does not.
     alone, served = plan(loss=TARGET), plan(1e12, loss=TARGET)

@@ -212,6 +212,11 @@ def test_benchmark_needs_fewer_steps_of_larger_batches():
         plan.benchmark("resnett")
 
 
+def test_no_optimiser_is_asked_for_by_a_blank():
+    with pytest.raises(PlanError, match="no optimiser is named"):
+        plan.optimiser(TRAIN, [" "])
+
+
 def test_optimisers_without_published_pairs_say_so():
     answer = plan.optimiser(TRAIN, ["adamw", "muon", "newton"])
     assert column(answer, "steps") == (1.0, 0.91, None)
@@ -288,6 +293,29 @@ def test_compression_is_that_of_the_estimate():
         assert column(answer, "cost per million tokens")[place] == alone["cost_per_million_output_tokens_usd"]
     assert column(answer, "quality")[0] is None
     assert 0.9 < column(answer, "quality")[1] < 1
+
+
+def test_each_compression_is_served_in_its_best_layout():
+    big, chains = SERVE | {"model": "llama-3.1-70b", "devices": 8}, ["none", "fp8", "int4"]
+    answer = plan.compress(big, chains)
+    for place, chain in enumerate(chains):
+        alone = {n: estimate(big | {"compression": chain, "parallelism": {"tp": n}}) for n in (1, 2, 4, 8)}
+        costs = {
+            n: found.outcome.performance["cost_per_million_output_tokens_usd"]
+            for n, found in alone.items()
+            if found.fits
+        }
+        assert column(answer, "cost per million tokens")[place] == pytest.approx(min(costs.values()))
+        assert costs[column(answer, "tp")[place]] == min(costs.values())
+    stated = plan.compress(big | {"parallelism": {"tp": 8}}, chains)
+    assert set(column(stated, "tp")) == {8}
+
+
+def test_the_cheapest_without_evidence_stands_beside_the_cheapest_with_it():
+    distilled = "[{method: distil, student: llama-3.2-1b, tokens: 1e9}]"
+    said = whatif.sentence(plan.compress(SERVE, ["none", "fp8", distilled]))
+    assert "no evidence on its quality" in said
+    assert "With evidence it is to quantise fp8" in said
 
 
 # Every question.

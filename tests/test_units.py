@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel import ops
-from costmodel.units import NONE, UNITS, Dim, UnitError, count, dimension, parse, unit
+from costmodel.units import NONE, UNITS, Dim, UnitError, count, dimension, parse, shortened, unit
 
 
 def dim(text):
@@ -287,3 +287,7 @@ def test_numpy_scalars_stay_scalars():
 def test_soft_maximum_lies_between_the_maximum_and_the_sum(power, terms):
     joined = ops.soft_maximum(power, *terms)
     assert max(terms) * (1 - 1e-9) <= joined <= sum(terms) * (1 + 1e-9)
+
+
+def test_counts_are_shortened_without_exponents():
+    assert [shortened(x, 2) for x in (8e8, 3.2e11, 1234.0, 123.0)] == ["800 M", "320 B", "1.2 k", "120"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from costmodel.compression.effects import BIT, group_of, quantised
@@ -119,8 +120,8 @@ def _nearest(expected: Expected, like: list[Case], parameters: float, bits: floa
 
 
 def generation(model: str) -> str:
-    """Whether a model's name is of those trained on few tokens per parameter ("older"), else "newer"."""
-    return "older" if model.lower().startswith(OLDER + OLDER_TOO) else "newer"
+    """Whether a model's name, or file, is of those trained on few tokens per parameter ("older"), else "newer"."""
+    return "older" if Path(model).name.lower().startswith(OLDER + OLDER_TOO) else "newer"
 
 
 def _asked(question: Callable[[], Expected]) -> Found:

@@ -116,7 +116,7 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
             f"steps are published beside AdamW's, and this scenario trains with {work.optimizer}; "
             "write --set workload.optimizer=adamw"
         )
-    if not method:
+    if not all(name.strip() for name in method or [""]):
         raise PlanError("no optimiser is named; write for example --method muon")
     totals = fitting(base).totals
     found = [_steps(name) for name in method]
@@ -144,7 +144,8 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
             for name, e in zip(method, found, strict=True)
             if e and e.value != 1
             for note in e.warnings
-        ),
+        )
+        + ((f"Published are {', '.join(published.optimisers())}.",) if None in found else ()),
     )
 
 

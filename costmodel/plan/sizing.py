@@ -161,8 +161,8 @@ def _served(serving: Scenario) -> Served | None:
         if len(steps_of) > 1 or not isinstance(step, Quantise) or step.weights is None:
             raise clash("compression", "a plan of size counts the loss of quantised weights alone; write int4 or fp8")
         bytes_per_weight, _ = quantised(step, WIDTH)
-        bits, group = bytes_per_weight / UNITS["bit"][0], group_of(step, WIDTH)
-        return _low_bits(step.weights, recipe_of(step), bits, group, step.activations)
+        bits = bytes_per_weight / UNITS["bit"][0]
+        return _low_bits(step.weights, recipe_of(step), bits, group_of(step, WIDTH), step.activations)
     form = precision.weights or precision.compute or "bf16"
     if form in WHOLE:
         return None

@@ -146,11 +146,16 @@ def loss_at_batch(tokens: float, batch_tokens: float) -> Expected:
     return Expected(value, max(0.0, value - error), value + error, "nats per token", rows, warnings)
 
 
+def optimisers() -> dict[str, dict[str, str]]:
+    """The published rows of optimisers, by each name that they go by."""
+    return {alias: row for row in table("optimisers") for alias in row["optimiser"].split(";")}
+
+
 def optimiser(name: str) -> Expected:
     """Steps to the same target against tuned AdamW. Raises NoEvidence for an optimiser without published pairs."""
-    index = {key(alias): row for row in table("optimisers") for alias in row["optimiser"].split(";")}
+    index = {key(alias): row for alias, row in optimisers().items()}
     if not isinstance(name, str) or key(name) not in index:
-        known = ", ".join(row["optimiser"].split(";")[0] for row in table("optimisers"))
+        known = ", ".join(optimisers())
         raise NoEvidence(f"no evidence on the steps of optimiser {str(name)[:40]!r}; published are {known}")
     row = index[key(name)]
     rows = Evidence(int(row["rows"]), tuple(row["source"].split("; ")))

@@ -102,12 +102,12 @@ def _buy(f: Figures) -> str:
 
 
 def _batch(f: Figures) -> str:
-    added = "by an amount that nothing published says"
+    added = f"what the scenario's {show(f['own'], '1')} add to it nothing published says"
     if f["own_added"] is not None:
-        added = f"{f['own_added']:.3f} nats per token ({f['evidence']})"
+        added = f"the scenario's {show(f['own'], '1')} add {f['own_added']:.3f} nats per token ({f['evidence']})"
     return (
         f"After {show(f['tokens'], '1')} tokens the least loss is expected from batches of {show(f['best'], '1')} "
-        f"tokens; the scenario's {show(f['own'], '1')} add {added}."
+        f"tokens; {added}."
     )
 
 
