@@ -16,7 +16,7 @@ import numpy as np
 from costmodel.calibration.law import Columns, Constant, Facts, Law, Record, numbers
 from costmodel.calibration.laws import attention, collective, matmul
 from costmodel.calibration.measure.record import WIDTH
-from costmodel.operators.attention import attention_time
+from costmodel.operators.attention import attention_time, decode_time
 from costmodel.operators.collective import ring_time
 from costmodel.operators.convolution import (
     convolution_bytes,
@@ -50,13 +50,14 @@ UPDATE_PASSES = {"sgd": 3.0, "momentum": 5.0, "adam": 7.0, "adamw": 7.0}  # valu
 CHAINS = {"zero_grad": "zero_grad", "forward_backward": "gradients", "forward": "forward"}
 # Cores first pack operands and then multiply: times add up, and what is written costs what is read.
 PACKED = {"step_per_depth": 0.0, "overlap_power": 1.0, "write_cost": 1.0}
+PROMPTS, TOKENS = attention.PROMPTS.name, attention.TOKENS.name
 # Constants of the engine's laws that this machine does not fit, with their units, by law.
 UNUSED: dict[str, dict[str, tuple[float, str]]] = {
     matmul.PLAIN.name: {name: (value, "s" if "step" in name else "1") for name, value in PACKED.items()}
     | {"quantization_passes": (0.0, "1")},
     matmul.NARROW.name: {name: (value, "s" if "step" in name else "1") for name, value in PACKED.items()},
     "memory-bound operators": {"step_per_column": (0.0, "s")},
-    "attention": {"step_per_key": (0.0, "s"), "time_per_block": (0.0, "s")},
+    **{name: {"step_per_key": (0.0, "s"), "time_per_block": (0.0, "s")} for name in (PROMPTS, TOKENS)},
 }
 TABLE = "memory_bound:table"
 FP32 = 4.0
@@ -118,15 +119,20 @@ def _products(law: Law, **fixed: float) -> Law:
     return replace(law, constants=constants, columns=columns, time=time)
 
 
-def _attention_group(record: Record) -> str | None:
-    return record["kind"] if record["kind"].startswith("attention_") and record["dtype"] == "fp32" else None
-
-
 def _attention_columns(records: Sequence[Record], facts: Facts) -> Columns:
     width = _widths(records)
     found = attention.counts(records, width, numbers(records, "context") * width)
     found |= {"peak": _peaks(records, facts), "bandwidth": _reached(found["traffic"], facts)}
     return found | {"blocks": 1.0, "multiprocessors": 1.0, "step_per_key": 0.0, "time_per_block": 0.0}
+
+
+def _attention(name: str, kind: str, time: Any) -> Law:
+    """Work counts single queries as whole tiles of 16 rows, as matrix units take them; cores do less than that."""
+
+    def group(record: Record) -> str | None:
+        return kind if record["kind"] == kind and record["dtype"] == "fp32" else None
+
+    return _law(name, (COMPUTE, EFFICIENCY, LAUNCH), group, _attention_columns, time)
 
 
 def _convolution_group(record: Record) -> str | None:
@@ -237,7 +243,8 @@ HOST = _law(
 LAWS = (
     _products(matmul.PLAIN, **PACKED),
     _products(matmul.NARROW, **PACKED),
-    _law("attention", (COMPUTE, EFFICIENCY, LAUNCH), _attention_group, _attention_columns, attention_time),
+    _attention(PROMPTS, "attention_prefill", attention_time),
+    _attention(TOKENS, "attention_decode", decode_time),
     _law("convolution", (COMPUTE, EFFICIENCY, LAUNCH), _convolution_group, _convolution_columns, convolution_time),
     _law(
         "memory-bound operators",

@@ -47,6 +47,8 @@ DATES = {  # of the snapshots that the tables were taken from, by source
     "ml-engineering": "2026-08-22",
 }
 EAGER = ("0.14.0", "0.18.0", "0.22.0", "0.24.0")  # of vLLM: fp8_block products timed without a graph
+# Of TensorRT-LLM: decoding was timed on a cache of keys alone (CacheType.SELFKONLY in the collector of attention).
+KEYS_ALONE = ("1.0.0", "1.2.0rc5", "1.3.0rc10", "1.3.0rc15", "1.3.0rc17")
 MEMORY_BOUND = {
     "residual_add": "add",
     "rope": "rope",
@@ -123,6 +125,9 @@ def _matmul(row: Row) -> Made:
 def _attention(row: Row) -> Made:
     if row["library"].startswith("vllm/") and row["version"] == "0.14.0" and row["kind"] == "mla":
         raise Useless("timed without a graph: the host's time, not the kernel's")
+    generic = row["library"].startswith("trtllm/torch_flow") and row["phase"] == "decode"
+    if generic and row["version"] in KEYS_ALONE:
+        raise Useless("timed on a cache of keys alone: half the traffic")
     new, before = int(row["seq_len"]), int(row["context"])
     shape = {"batch": int(row["batch"]), "heads": int(row["heads"]), "kv_heads": int(row["kv_heads"])}
     shape |= {"head_dim": int(row["head_dim"]), "length": new, "context": before + new}

@@ -237,11 +237,12 @@ def load(name: str) -> dict[str, Any]:
 
 
 def constants(name: str, compute: str) -> dict[str, Assumption]:
-    """Every constant of a profile for layers that compute in format `compute`, by the path it has in a job."""
+    """The constants that a job needs of a profile, for layers that compute in format `compute`, by path in the job."""
     laws = load(name)["laws"]
     found = {}
-    for law in _sections():
-        for constant, record in laws[_key(law, FAMILY[compute])].items():
+    for law, needed in _sections().items():
+        for constant in needed:
+            record = laws[_key(law, FAMILY[compute])][constant]
             path = f"profile.{law}.{constant}"
             status = "default" if record["source"] == "costmodel-prior" else "fitted"
             found[path] = Assumption(

@@ -7,6 +7,7 @@ from costmodel.operators.attention import (
     attention_pairs,
     attention_time,
     decode_blocks,
+    decode_time,
     prefill_blocks,
     row_padding,
     tiled_pairs,
@@ -58,6 +59,15 @@ def test_attention_is_its_launch_when_there_is_little_to_do():
     law = rates | constants | {"step_per_key": 1e-9, "time_per_block": 1e-6}
     assert attention_time(0.0, 0.0, 1.0, 132.0, **law) == pytest.approx(1.0001e-5)
     assert attention_time(0.0, 0.0, 1.0, 264.0, **law) == pytest.approx(1.1001e-5)  # a second round of blocks
+
+
+def test_single_tokens_hide_the_shorter_of_computing_and_moving():
+    rates = {"peak": 1e15, "bandwidth": 4e12, "multiprocessors": 132.0, "blocks": 132.0}
+    constants = {"compute_efficiency": 0.5, "bandwidth_efficiency": 0.5, "launch": 1e-5}
+    law = rates | constants | {"step_per_key": 2e-9, "time_per_block": 1e-6}
+    assert decode_time(0.0, 2e9, 1000.0, **law) == pytest.approx(1e-5 + 1e-3 + 2e-6)
+    assert decode_time(4e11, 2e9, 1000.0, **law) == pytest.approx(1e-5 + 1e-3 + 2e-6)
+    assert decode_time(0.0, 0.0, 4000.0, **law) == pytest.approx(1e-5 + 2 * 2e-6)  # twice for four times as many keys
 
 
 def test_experts_touched():

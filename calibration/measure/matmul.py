@@ -16,7 +16,7 @@ from .record import WIDTH
 
 DTYPES = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8")
 STREAMED = 2.0  # caches' worth of weights visited in turn, so that none is found in the cache
-COPIES = 16  # most copies of weights
+COPIES = 100  # most copies of weights
 
 # level, m, k, n
 SHAPES = (

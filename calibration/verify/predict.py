@@ -221,12 +221,12 @@ def _weights(layer: Layer) -> Number:
 def _product_bandwidth(
     layer: Layer, figures: Mapping[str, float], constants: Mapping[str, Number], between: Number
 ) -> Number:
-    """Weights come from where they were left one pass ago, the rest from the operator before."""
+    """Weights, and keys and values of former tokens, come from where they were left one pass ago; the rest is new."""
     cache = figures["cache"], constants.get("cache_speedup", figures["cache_speedup"])
     fresh = eager.reached_bandwidth(layer.operator.traffic, figures["memory_bandwidth"], *cache)
-    if layer.operator.kind != "matmul":
-        return fresh
     left = eager.reached_bandwidth(between, figures["memory_bandwidth"], *cache)
+    if layer.operator.kind != "matmul":
+        return left if layer.operator.operation == "attention_decode" else fresh
     return eager.mixed_bandwidth(_weights(layer), layer.operator.traffic, left, fresh)
 
 

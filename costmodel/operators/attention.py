@@ -2,6 +2,7 @@
 
 from costmodel import ops
 from costmodel.formula import formula
+from costmodel.operators.matmul import walk_time
 from costmodel.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Fraction, Seconds
 
 
@@ -101,7 +102,7 @@ def attention_time(
     time_per_block: Seconds,
     calls: Count = 1.0,
 ) -> Seconds:
-    """Time of fused attention: launch, compute, traffic, the walk of a block over its keys, and blocks that queue.
+    """Time of attention of prompts: launch, compute, traffic, the walk of a block over its keys, blocks that queue.
 
     The parts hardly overlap, so they add up. `keys` is what one query sees at most; the first block of each
     multiprocessor is part of the launch. `work` and `traffic` are those of all `calls`, `blocks` those of one.
@@ -110,3 +111,33 @@ def attention_time(
     memory = traffic / (bandwidth_efficiency * bandwidth)
     queue = ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
     return calls * launch + compute + memory + calls * keys * step_per_key + calls * queue
+
+
+@formula(r"t_{dec}", source="dao-2023")
+def decode_time(
+    work: Flop,
+    traffic: Bytes,
+    keys: Count,
+    blocks: Count,
+    peak: FlopPerSecond,
+    bandwidth: BytesPerSecond,
+    multiprocessors: Count,
+    compute_efficiency: Fraction,
+    bandwidth_efficiency: Fraction,
+    launch: Seconds,
+    step_per_key: Seconds,
+    time_per_block: Seconds,
+    calls: Count = 1.0,
+    walk_power: Count = 0.5,
+) -> Seconds:
+    """Time of attention of single tokens: launch, the longer of computing and moving, the walk, blocks that queue.
+
+    The cache streams in while what came before it is computed. Its keys are cut into parts whose results are joined
+    one after the other: with the best number of parts the walk grows with the root of the keys. Arguments are those
+    of `attention_time`; `step_per_key` is the pace at 1,000 keys.
+    """
+    compute = work / (compute_efficiency * peak)
+    memory = traffic / (bandwidth_efficiency * bandwidth)
+    walk = walk_time(keys, step_per_key, power=walk_power)
+    queue = ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
+    return calls * launch + ops.maximum(compute, memory) + calls * walk + calls * queue

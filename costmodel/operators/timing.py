@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from costmodel.job import AttentionLaw, Hardware, Laws, MatmulLaw, MemoryBoundLaw
-from costmodel.operators.attention import attention_time
+from costmodel.operators.attention import attention_time, decode_time
 from costmodel.operators.matmul import matmul_time
 from costmodel.operators.memory_bound import memory_bound_time
 from costmodel.program import Operator
@@ -34,7 +34,7 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
             operator.depth,
         )
     if isinstance(law, AttentionLaw):
-        return attention_time(
+        return (decode_time if operator.operation == "attention_decode" else attention_time)(
             operator.work,
             operator.traffic,
             operator.depth,
