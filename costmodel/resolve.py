@@ -24,6 +24,7 @@ from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
 from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
 from costmodel.model import Model, misfits, model
+from costmodel.operators.optimizer import MOMENTS, kept_state_bytes, update_bytes
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelFamily
 from costmodel.source import clash
@@ -34,7 +35,6 @@ TRAINING = ("train", "finetune")
 FP32 = 4.0  # bytes
 USER = "stated in the scenario"
 RULE = "costmodel-prior"
-OPTIMIZER_STATE = {"adamw": 8.0, "adam": 8.0, "sgd-momentum": 4.0, "sgd": 0.0}  # bytes, beside a copy of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +164,11 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, li
         book.set("precision.unpacking", 0.0, "default", "definition", note="products compute with weights as they are")
     book.set("precision.logits", FP32, "default", "micikevicius-2018", note="fp32")
     optimizer = getattr(scenario.workload, "optimizer", "adamw")
-    copied = plain.value < FP32  # weights in 32 bits are what the optimizer changes
-    state, note = OPTIMIZER_STATE[optimizer] + FP32 * copied, f"{optimizer} with{'' if copied else 'out'} an fp32 copy"
+    moments = MOMENTS[optimizer]
+    state = kept_state_bytes(moments, plain.value)
+    note = f"{optimizer} with{'' if state > moments else 'out'} an fp32 copy"
     book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=note)
-    traffic = 2 * state + (2 if copied else 3) * size  # gradients read, weights written, and read if they are no copy
+    traffic = update_bytes(state, moments, size)
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
     return compute, [SPARSE_GAIN] * held.sparse + [UNPACKED_RATE] * (unpacked and not training)
 

@@ -1,8 +1,27 @@
 """The optimizer's step: gradients, state and weights pass through memory once; calls go by tensors."""
 
+from costmodel import ops
 from costmodel.formula import formula
 from costmodel.operators.memory_bound import cached_share
 from costmodel.units import Bytes, BytesPerSecond, Count, Fraction, Seconds
+
+# Bytes per parameter that an optimizer remembers between steps: two values of 32 bits, one, or none.
+MOMENTS = {"adamw": 8.0, "adam": 8.0, "sgd-momentum": 4.0, "sgd": 0.0}
+
+
+@formula(r"B_{state}", source="rajbhandari-2020")
+def kept_state_bytes(moments: Bytes, weight_bytes: Bytes, exact_bytes: Bytes = 4.0) -> Bytes:
+    """Optimizer state per parameter: its moments, and an exact copy of weights that are narrower."""
+    return moments + ops.where(weight_bytes < exact_bytes, exact_bytes, 0.0 * exact_bytes)
+
+
+@formula(r"b_{upd}", source="rajbhandari-2020")
+def update_bytes(state: Bytes, moments: Bytes, weight_bytes: Bytes) -> Bytes:
+    """Traffic of a step per parameter: state read and written, gradient read, weight written.
+
+    Weights are read too where they have no copy in the state.
+    """
+    return 2 * state + ops.where(state > moments, 2 * weight_bytes, 3 * weight_bytes)
 
 
 @formula(r"B_{upd}", source="kingma-2015")
