@@ -383,7 +383,7 @@ def test_visitors_at_once_see_their_own_scenario():
     ],
 )
 def test_a_model_is_asked_for_what_it_takes(model, kind, asked, not_asked):
-    app = opened(model=model, workload=kind, devices="1")
+    app = opened(model=model, workload=kind, devices="64")
     keys = {field.key for field in app.text_input}
     assert asked <= keys
     assert not not_asked & keys
@@ -405,7 +405,7 @@ def test_the_shape_of_another_model_among_the_changes_is_asked_for_everything():
 
 def test_the_value_moved_is_that_of_one_assumption():
     app = opened("sensitivity", moved="costs.price", **{"value_costs.price": "5 USD/h"})
-    app.selectbox(key="moved").set_value("costs.rate").run()
+    app.selectbox(key="moved").set_value("costs.storage").run()
     assert not app.error
     assert len(app.dataframe) == 1
 
