@@ -55,10 +55,13 @@ def scenario() -> Tree:
 
 def _applies(name: str, model: str) -> bool:
     """Whether to ask for a field of the workload: not of a model that has no use for it, unless something is said."""
-    if st.session_state.get(name) or name in st.query_params:
+    if st.session_state.get(name, st.query_params.get(name)):
         return True
-    other = any(change.startswith("model") for change in st.session_state.get(SET, ()))
-    return other or name not in catalog_model(model, "").architecture.unused
+    changed = st.session_state.get(SET, st.query_params.get_all(SET))
+    return (
+        any(change.startswith("model") for change in changed)
+        or name not in catalog_model(model, "").architecture.unused
+    )
 
 
 def field(name: str, info: FieldInfo) -> str | None:

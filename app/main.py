@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from costmodel.app.parts import ARRIVES
+from costmodel.app.parts import ARRIVES, renamed
 
 FIRST, PAGE = "estimate", "page"
 TITLES = {"machine": "This machine"}
@@ -18,6 +18,8 @@ pages = [
     for path in paths
 ]
 page = st.navigation(pages, position="top")
+if st.session_state.get(PAGE) != page.url_path and (address := renamed()):
+    st.switch_page(page, query_params=address)
 st.session_state[ARRIVES] = st.session_state.get(PAGE) != page.url_path
 st.session_state[PAGE] = page.url_path
 page.run()

@@ -16,11 +16,12 @@ from costmodel import api, profile
 from costmodel.api import Estimate
 from costmodel.app import drawing
 from costmodel.app.drawing import PART, WHOLE
-from costmodel.catalog import CatalogError, hardware, models
+from costmodel.catalog import CatalogError, grids, hardware, models
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.job import Assumption
 from costmodel.loading import load
 from costmodel.report import command as report
+from costmodel.report.catalog import places
 from costmodel.report.quantities import interval, show
 from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
@@ -39,6 +40,7 @@ HOME = ("localhost", "127.0.0.1", "::1")
 IDS: dict[str, Callable[[str], str]] = {
     "model": lambda name: models.model(name).id,
     "hardware": lambda name: hardware.device(name).id,
+    "grid": lambda name: next(place for place, code in places().items() if code == grids.intensity(name).code),
 }
 WRONG = (ScenarioError, CatalogError, profile.ProfileError)  # what a scenario can be wrong by
 WIDE = {"figure": st.column_config.Column(pinned=True, width=190)}  # names of figures stay in sight
@@ -76,20 +78,26 @@ def measured_when() -> tuple[int, ...]:
     return tuple(sorted(path.stat().st_mtime_ns for path in profile.user_folder().glob("*.json")))
 
 
+def renamed() -> dict[str, list[str]] | None:
+    """What the address says, with other names of models, devices and grids replaced by those of the inputs.
+
+    None where nothing is to be replaced.
+    """
+    address = {name: st.query_params.get_all(name) for name in st.query_params}
+    found = dict(address)
+    for name, (*_, said) in address.items():
+        if look_up := IDS.get(name.partition("_")[0]):
+            with suppress(CatalogError):
+                found[name] = [look_up(said)]
+    return found if found != address else None
+
+
 def arrived() -> dict[str, str]:
     """What the address says to a page whose inputs are still to come.
 
-    Only a visitor who arrives has an address that the inputs did not write. Other names of a model or a device stand
-    for the ids that the inputs know.
+    Only a visitor who arrives has an address that the inputs did not write.
     """
-    if not st.session_state.get(ARRIVES):
-        return {}
-    address = dict(st.query_params.to_dict())
-    for name, said in address.items():
-        if look_up := IDS.get(name.partition("_")[0]):
-            with suppress(CatalogError):
-                address[name] = st.session_state[name] = look_up(said)
-    return address
+    return dict(st.query_params.to_dict()) if st.session_state.get(ARRIVES) else {}
 
 
 def refused(address: Mapping[str, str]) -> None:

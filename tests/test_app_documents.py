@@ -93,3 +93,20 @@ def test_a_worked_example_is_checked(example):
 )
 def test_an_address_that_names_nothing_is_told(query):
     assert "which is not possible here" in shown(opened(**query))
+
+
+def test_any_assumption_of_a_lever_can_be_the_visitors_own():
+    lever = levers.named("cloud")
+    app = opened(lever="cloud", lever_set=["costs.price=3.5 USD/h", "costs.hardware_life=3 years"])
+    asked = replace(lever, scenario=lever.scenario | {"costs.price": "3.5 USD/h", "costs.hardware_life": "3 years"})
+    assert shown(app) == f"**{whatif.sentence(levers.answer(asked))}**"
+    assert [block.value for block in app.code] == [asked.line]
+
+
+@pytest.mark.parametrize("path", ["model", "profile", "hardware"])
+def test_no_lever_reads_a_file_of_the_server(path, tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text("{}")
+    app = opened(lever="cloud", lever_set=[f"{path}={file}"])
+    assert not app.success
+    assert "files are not read here" in shown(app) or "unknown hardware" in shown(app)

@@ -164,6 +164,17 @@ def test_a_scenario_in_the_address_is_answered_and_a_change_returns_to_the_addre
     assert "The address says" not in page.text()
 
 
+def test_other_names_in_an_address_are_replaced_by_those_of_the_inputs(app, page):
+    page.open(f"{app}compare?model=resnet-50&hardware_B=b200&grid_B=us-east4&set_B=costs.pue=1.1&devices=8", 1440)
+    until(page.complete, "the finished page")
+    until(lambda: "grid_B=gcp" in page.value("location.search"), "the grid in the address")
+    search = page.value("decodeURIComponent(location.search)")
+    for said in ("model=torchvision-resnet50", "hardware_B=b200-sxm", "set_B=costs.pue=1.1", "devices=8"):
+        assert said in search
+    assert "The address says" not in page.text()
+    assert "samples per second" in page.value("document.querySelector('[data-testid=stMain]').outerHTML")
+
+
 def test_one_press_makes_it_fit(app, page):
     page.open(f"{app}?model=llama-3.1-70b&devices=1", 1440)
     button = "[...document.querySelectorAll('button')].find(b => b.innerText.startsWith('Nearest change that fits'))"

@@ -16,7 +16,7 @@ from costmodel.loading import to_yaml
 from costmodel.model import models_known
 from costmodel.report import compare as report
 from costmodel.report import text
-from costmodel.report.catalog import listing
+from costmodel.report.catalog import listing, places
 
 FIRST, OTHERS = "A", "BCDE"
 OTHER_HARDWARE = "h200-sxm"  # so that the page has something to compare when it opens
@@ -46,7 +46,7 @@ def own(name: str, columns: int) -> list[str]:
             ("model", "Model", models_known(), None),
             ("hardware", "Hardware", hardware, start),
             ("precision", "Precision", get_args(Format), None),
-            ("costs.grid", "Grid", listing("grids"), None),
+            ("costs.grid", "Grid", list(places()), None),
         ):
             key = f"{path.rpartition('.')[2]}_{name}"
             said[path] = st.selectbox(label, options, at, key=key, bind="query-params", placeholder=f"as {FIRST}")
@@ -54,6 +54,8 @@ def own(name: str, columns: int) -> list[str]:
         said["devices"] = st.text_input(
             "Devices", "", LONGEST_NUMBER, key=key, bind="query-params", placeholder=hint
         ).strip()
+    if place := said["costs.grid"]:
+        said["costs.grid"] = places()[place]
     more = asking.changes(f"set_{name}", "Other changes")
     return [f"{path}={value}" for path, value in said.items() if value] + more
 

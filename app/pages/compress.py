@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from costmodel.app import charts, parts
+from costmodel.app.parts import REFUSED
 from costmodel.catalog.models import dense_decoders
 from costmodel.compression.schema import WORDS
 from costmodel.fields import LONGEST_NUMBER
@@ -15,7 +16,7 @@ from costmodel.report import methods as report
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import show
 
-BASELINE = "baseline"
+BASELINE, FIRST = "baseline", "llama-3.1-70b"
 AFTER = ("", "fp8", "int4")  # formats that a smaller model can be quantised to as well
 SMALLER = ("pruned", "distilled")
 QUANTISED = [word for word in WORDS if word != "none"]
@@ -28,8 +29,13 @@ Tree = dict[str, Any]
 def inputs() -> dict[str, Tree]:
     """A scenario for the baseline and for each method that the visitor chose, by name."""
     models, devices = dense(), listing("hardware")
+    if (brought := st.session_state.get("model", FIRST)) not in models:
+        st.session_state["model"] = FIRST
+        st.session_state[REFUSED] = (
+            f"Compression is modelled for dense decoders alone, not for {brought}; used: {FIRST}."
+        )
     with st.grid(5, min_column_width=160):
-        model = st.selectbox("Model", models, models.index("llama-3.1-70b"), key="model", bind="query-params")
+        model = st.selectbox("Model", models, models.index(FIRST), key="model", bind="query-params")
         hardware = st.selectbox("Hardware", devices, devices.index("h100-sxm"), key="hardware", bind="query-params")
         count = st.text_input("Devices", "8", LONGEST_NUMBER, key="devices", bind="query-params")
         prompt = st.text_input("Prompt tokens", "1024", LONGEST_NUMBER, key="input_tokens", bind="query-params")

@@ -59,7 +59,8 @@ def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
     hint = f"{interval(swing.low, swing.high, swing.unit)} is its range"
     proposed = proposing.proposal(answer, path, ())
     example = f"such as {proposed[-1]}; {hint}" if proposed else hint
-    value = right.text_input("Value", "", LONGEST_NUMBER, key="value", bind="query-params", placeholder=example).strip()
+    key = f"value_{path}"  # of this assumption alone: another one has another unit
+    value = right.text_input("Value", "", LONGEST_NUMBER, key=key, bind="query-params", placeholder=example).strip()
     if not value:
         return
     moved = parts.estimate(tree | {SET: [*tree.get(SET, ()), f"{path}={value}"]})

@@ -89,6 +89,11 @@ def listing(table: str, part: str = "") -> list[str]:
     return sorted(ids)
 
 
+def places() -> dict[str, str]:
+    """The codes of the grids by what a list shows of them: code and place."""
+    return {f"{row['code']} {row['name']}": row["code"] for row in catalog.rows("grids")}
+
+
 def entries(table: str, part: str = "") -> list[dict[str, Any]]:
     """The entries of a table that have `part` in one of their names."""
     if table == "prices":
