@@ -63,7 +63,7 @@ def test_facts_have_units_and_come_from_the_profile(folder):
 def test_the_sentence_names_peaks_bandwidth_and_fit(folder):
     said = machine.sentence(profile.load(EXAMPLE))
     assert said.startswith("AMD EPYC, 2 cores: computes fp32 216 GFLOP/s, ")
-    assert "moves 30.3 GB/s" in said
+    assert "moves 29.5 GB/s" in said
     rows = profile.load(EXAMPLE)["fit"].values()
     assert f"{len(rows)} laws, fitted to {sum(row['n'] for row in rows):,} records" in said
 
