@@ -27,13 +27,13 @@ from costmodel.source import LARGEST_FILE, ScenarioError
 
 KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
 DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}
-KEPT, WHOLE, FILE = "kept scenario", "scenario", "scenario file"
+KEPT, WHOLE, FILE, READ = "kept scenario", "scenario", "scenario file", "file was read"
 MOST_CHANGES = 20
 
 
 def scenario() -> Tree:
     """The scenario that the visitor describes; the address of the page carries it."""
-    brought = _bring()
+    brought = _bring() or st.session_state.pop(READ, False)
     kind = st.radio("Workload", list(KINDS), key="workload", bind="query-params", horizontal=True)
     with st.grid(4, min_column_width=160):
         model, hardware = (
@@ -58,10 +58,8 @@ def _applies(name: str, model: str) -> bool:
     if st.session_state.get(name, st.query_params.get(name)):
         return True
     changed = st.session_state.get(SET, st.query_params.get_all(SET))
-    return (
-        any(change.startswith("model") for change in changed)
-        or name not in catalog_model(model, "").architecture.unused
-    )
+    other = any(change.startswith("model") for change in changed)
+    return other or name not in catalog_model(model, "").architecture.unused
 
 
 def field(name: str, info: FieldInfo) -> str | None:
@@ -134,6 +132,7 @@ def _read() -> None:
         config = _configuration(file.getvalue())
         if config is None:
             st.session_state.update(inputs_of(as_said(loads(file.getvalue(), file=file.name, allow_files=False))))
+            st.session_state[READ] = True
         else:
             apply({"model": None})
             shape = {"name": str(config.get("_name_or_path") or file.name), **hf_config.shape(config)}
