@@ -148,7 +148,8 @@ FIGURES = {
 def test_every_figure_survives_writing(data):
     figure = data.draw(st.sampled_from(sorted(FIGURES.items())))[1]
     low, high = figure.read(figure.low), figure.read(figure.high)
-    value = data.draw(st.integers(low, high) if figure.whole else st.floats(low, high))
+    value = data.draw(st.floats(low, high))
+    value = int(value) if figure.whole else value  # whole numbers are exact as far as floats are
     assert figure.read(figure.write(value)) == value
     assert figure.read(str(figure.write(value))) == value
 
