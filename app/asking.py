@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, get_args
 
 import streamlit as st
 from pydantic.fields import FieldInfo
+from streamlit.errors import StreamlitAPIException
 
 from costmodel.app import parts
 from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
@@ -33,7 +35,7 @@ MOST_CHANGES = 20
 
 def scenario() -> Tree:
     """The scenario that the visitor describes; the address of the page carries it."""
-    brought = _bring() or st.session_state.pop(READ, False)
+    _bring()
     kind = st.radio("Workload", list(KINDS), key="workload", bind="query-params", horizontal=True)
     with st.grid(4, min_column_width=160):
         model, hardware = (
@@ -45,8 +47,6 @@ def scenario() -> Tree:
         work = {name: field(name, info) for name, info in _fields(kind).items() if _applies(name, model)}
     said = _more()
     st.session_state[KEPT] = {n: st.session_state.get(n, blank) for n, blank in (_blank(kind) | {SET: []}).items()}
-    if brought:
-        st.rerun()  # the inputs write what they were given to the address when they are drawn again
     tree: Tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
     tree["workload"] |= {name: value for name, value in work.items() if value}
     tree |= {} if precision == AUTOMATIC else {"precision": precision}
@@ -131,8 +131,7 @@ def _read() -> None:
     try:
         config = _configuration(file.getvalue())
         if config is None:
-            st.session_state.update(inputs_of(as_said(loads(file.getvalue(), file=file.name, allow_files=False))))
-            st.session_state[READ] = True
+            st.session_state[READ] = inputs_of(as_said(loads(file.getvalue(), file=file.name, allow_files=False)))
         else:
             apply({"model": None})
             shape = {"name": str(config.get("_name_or_path") or file.name), **hf_config.shape(config)}
@@ -152,23 +151,33 @@ def _configuration(data: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "model_type" in found else None
 
 
-def _bring() -> bool:
-    """Fill the inputs of a visitor who comes from another page, or with a whole scenario in the address."""
+def _bring() -> None:
+    """Fill the inputs from a file, from a whole scenario in the address, or as they were on another page."""
+    if read := st.session_state.pop(READ, None):
+        _fill(read)
     if not st.session_state.get(parts.ARRIVES):
-        return False
+        return
     if whole := st.query_params.get(WHOLE):
-        del st.query_params[WHOLE]
         try:
-            st.session_state.update(inputs_of(as_said(loads(whole, file="address", allow_files=False))))
+            _fill(inputs_of(as_said(loads(whole, file="address", allow_files=False))))
         except ScenarioError as error:
             st.session_state[REFUSED] = str(error)
-            return False
-        return True
-    kept = st.session_state.get(KEPT, {})
-    if not kept or st.query_params:
-        return False
-    st.session_state.update(kept)
-    return True
+            del st.query_params[WHOLE]
+    elif not st.query_params and (kept := st.session_state.get(KEPT)):
+        _fill(kept)
+
+
+def _fill(inputs: Mapping[str, Any]) -> None:
+    """Come to this page again with these inputs in its address, which inputs that are new to a page do not write.
+
+    Inputs that the page has already write it themselves, and let nobody else.
+    """
+    st.session_state.update(inputs)
+    blank = _blank(inputs["workload"]) | DEFAULTS
+    said = {name: value for name, value in inputs.items() if value and value != blank.get(name)}
+    others = {name: st.query_params.get_all(name) for name in st.query_params if name not in (WHOLE, *inputs)}
+    with suppress(StreamlitAPIException):
+        st.switch_page(f"pages/{st.session_state[parts.PAGE] or 'estimate'}.py", query_params=others | said)
 
 
 def inputs_of(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from costmodel.app.parts import ARRIVES, renamed
+from costmodel.app.parts import ARRIVES, PAGE, renamed
 
-FIRST, PAGE = "estimate", "page"
+FIRST = "estimate"
 TITLES = {"machine": "This machine"}
 
 st.set_page_config(page_title="costmodel", page_icon=":material/calculate:", layout="wide")

@@ -33,6 +33,7 @@ ORDER = ("given", "inferred", "default", "fitted", "catalog")
 AUTOMATIC = "automatic"
 SET = "set"  # of a tree: what else the visitor said, as `--set` takes it
 REFUSED = "refused scenario"  # of the session: why a file or an address is no scenario, until it is said
+PAGE = "page"  # of the session: the address of the page that it is at
 ARRIVES = "arrives"  # of the session: whether the visitor has just come to the page
 HEADLINE = "cost per million output tokens"
 HOME = ("localhost", "127.0.0.1", "::1")
