@@ -1,0 +1,55 @@
+"""What the pages ask of a model, without a browser."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+
+_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
+opened, shown = _visiting["opened"], _visiting["shown"]
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "asked", "not_asked"),
+    [
+        ("llama-3.1-8b", "train", {"tokens", "sequence"}, {"samples", "epochs"}),
+        ("torchvision-resnet50", "train", {"samples", "epochs"}, {"tokens", "sequence"}),
+        ("torchvision-vit-b-16", "serve", {"period"}, {"input_tokens", "output_tokens"}),
+        ("whisper-large-v3", "infer", {"requests", "output_tokens"}, {"input_tokens"}),
+    ],
+)
+def test_a_model_is_asked_for_what_it_takes(model, kind, asked, not_asked):
+    app = opened(model=model, workload=kind, devices="64")
+    keys = {field.key for field in app.text_input}
+    assert asked <= keys
+    assert not not_asked & keys
+    assert not app.error
+
+
+def test_what_a_model_has_no_use_for_is_refused_where_it_was_said():
+    app = opened(model="torchvision-resnet50", tokens="1e9")
+    assert "takes images, not tokens" in shown(app)
+    app.text_input(key="tokens").set_value("").run()
+    assert app.success
+    assert "tokens" not in {field.key for field in app.text_input}
+
+
+def test_the_shape_of_another_model_among_the_changes_is_asked_for_everything():
+    app = opened(set=["model=torchvision-resnet50"])
+    assert {"tokens", "samples"} <= {field.key for field in app.text_input}
+
+
+def test_the_value_moved_is_that_of_one_assumption():
+    app = opened("sensitivity", moved="costs.price", **{"value_costs.price": "5 USD/h"})
+    app.selectbox(key="moved").set_value("costs.storage").run()
+    assert not app.error
+    assert len(app.dataframe) == 1
+
+
+def test_compress_says_which_models_it_is_for():
+    app = opened("compress", model="torchvision-resnet50")
+    assert app.selectbox(key="model").value == "llama-3.1-70b"
+    assert "torchvision-resnet50" in shown(app)
