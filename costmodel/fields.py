@@ -177,7 +177,7 @@ class Clash(ValueError):
 class Base(BaseModel):
     """What all sections share: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     def _clashes(self) -> Iterator[tuple[str, str]]:
         """Fields that do not fit together, with both names in the message."""

@@ -42,7 +42,7 @@ Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 class Part(BaseModel):
     """A part of a profile file: numbers are finite, nothing is converted, what is not known is left out."""
 
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, strict=True, allow_inf_nan=False)
 
 
 class Constant(Part):
