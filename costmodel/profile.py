@@ -121,7 +121,7 @@ class Profile(Part):
         Discriminator(lambda said: "machine" if isinstance(said, dict | Facts) else "device"),
     ] = None
     date: str | None = None
-    environment: Environment = Environment()
+    environment: Environment = Field(default_factory=Environment)
     backend: Literal["torch", "numpy"] | None = None
     laws: dict[str, dict[str, Constant]]
     calls: Calls | None = None

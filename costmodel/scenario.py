@@ -272,7 +272,7 @@ class Scenario(Base):
         examples=["train", {"kind": "train", "tokens": 1e12}],
     )
     precision: Annotated[Precision, section(SHORTHAND["precision"])] = Field(
-        default=Precision(), description="Number formats; one format alone is that of compute.", examples=["bf16"]
+        default_factory=Precision, description="Number formats; one format alone is that of compute.", examples=["bf16"]
     )
     compression: Chain = Field(
         default=(),
@@ -280,11 +280,11 @@ class Scenario(Base):
         examples=[[{"method": "quantise", "weights": "int4"}]],
     )
     parallelism: Annotated[Parallelism, section("")] = Field(
-        default=Parallelism(), description="How the work is spread."
+        default_factory=Parallelism, description="How the work is spread."
     )
-    engine: Annotated[Engine, section("")] = Field(default=Engine(), description="How the inference engine runs.")
-    traffic: Annotated[Traffic, section("")] = Field(default=Traffic(), description="How busy the service is.")
-    costs: Annotated[Costs, section("")] = Field(default=Costs(), description="Prices and factors.")
+    engine: Annotated[Engine, section("")] = Field(default_factory=Engine, description="How the inference engine runs.")
+    traffic: Annotated[Traffic, section("")] = Field(default_factory=Traffic, description="How busy the service is.")
+    costs: Annotated[Costs, section("")] = Field(default_factory=Costs, description="Prices and factors.")
     profile: Text | None = Field(default=None, description="Device profile; the best match of the catalog if unsaid.")
     ranges: StrictBool = Field(default=True, description="Give ranges beside the values.")
 
