@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
 
-from costmodel.architectures import dense_decoder, recommender, resnet, speech, text_encoder, vision_transformer
-from costmodel.architectures.transformer import ElementBytes, Pass
-from costmodel.program import Program
-from costmodel.units import Number
-
-Make = Callable[[Any, Pass, ElementBytes, Number, Number], Program]
+if TYPE_CHECKING:
+    from costmodel.architectures.transformer import ElementBytes, Pass
+    from costmodel.program import Program
+    from costmodel.units import Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,32 @@ class Samples:
 class Architecture:
     """A family of models: how to make a program of a shape, and what can be asked of it.
 
-    `samples`: what goes in, None for tokens. `generates`: it makes tokens one by one. `split`: what tensor
-    parallelism shares out: heads (and pipeline parallelism layers), tables, or nothing.
+    `file`: the one of this folder that has its `Shape` and `program`, loaded when they are needed. `samples`: what
+    goes in, None for tokens. `generates`: it makes tokens one by one. `split`: what tensor parallelism shares out:
+    heads (and pipeline parallelism layers), tables, or nothing.
     """
 
     name: str
-    shape: type
-    program: Make
+    file: str
     samples: Samples | None = None
     generates: bool = False
     split: Literal["heads", "tables", "nothing"] = "heads"
+
+    @property
+    def _module(self) -> ModuleType:
+        return import_module(f"costmodel.architectures.{self.file}")
+
+    @property
+    def shape(self) -> type:
+        """The class of its shapes."""
+        made: type = self._module.Shape
+        return made
+
+    @property
+    def program(self) -> Callable[[Any, Pass, ElementBytes, Number, Number], Program]:
+        """What makes a program of a shape."""
+        make: Callable[[Any, Pass, ElementBytes, Number, Number], Program] = self._module.program
+        return make
 
     @property
     def fields(self) -> list[str]:
@@ -67,21 +83,19 @@ SPEECH = Samples("windows of speech", 81.6e6, 3, 256, 480e3, "radford-2022", "th
 CLICKS = Samples("clicks", 4195197692, 1, 65536, 160, "naumov-2019", "Criteo 1 TB click logs, once; state your own")
 # By the kind that the catalog gives a model.
 ARCHITECTURES = {
-    "language-dense": Architecture("dense decoder", dense_decoder.Shape, dense_decoder.program, generates=True),
-    "encoder": Architecture("text encoder", text_encoder.Shape, text_encoder.program),
-    "vit": Architecture("vision transformer", vision_transformer.Shape, vision_transformer.program, IMAGES),
-    "cnn": Architecture("residual network", resnet.Shape, resnet.program, IMAGES, split="nothing"),
-    "recommender": Architecture("recommender", recommender.Shape, recommender.program, CLICKS, split="tables"),
-    "speech-encdec": Architecture(
-        "speech encoder-decoder", speech.Shape, speech.program, SPEECH, generates=True, split="nothing"
-    ),
+    "language-dense": Architecture("dense decoder", "dense_decoder", generates=True),
+    "encoder": Architecture("text encoder", "text_encoder"),
+    "vit": Architecture("vision transformer", "vision_transformer", IMAGES),
+    "cnn": Architecture("residual network", "resnet", IMAGES, split="nothing"),
+    "recommender": Architecture("recommender", "recommender", CLICKS, split="tables"),
+    "speech-encdec": Architecture("speech encoder-decoder", "speech", SPEECH, generates=True, split="nothing"),
 }
-_BY_SHAPE = {made.shape: made for made in ARCHITECTURES.values()}
+_BY_FILE = {made.file: made for made in ARCHITECTURES.values()}
 
 
 def architecture_of(shape: object) -> Architecture:
     """The architecture that a shape belongs to."""
-    return _BY_SHAPE[type(shape)]
+    return _BY_FILE[type(shape).__module__.rpartition(".")[2]]
 
 
 def shape_with(names: set[str]) -> type:
