@@ -62,7 +62,8 @@ class Assumption:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+# Sections are made at every start and are neither compared nor printed: without the functions for that, it is quicker.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hardware:
     """A device and its surroundings. `peak` is of the layers' number format, `peak_16bit` of 16 bits or it if wider."""
 
@@ -80,7 +81,7 @@ class Hardware:
     host_power: Watts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Work:
     """What is to be done; the fields of the other kinds of workload, and of models, are None.
 
@@ -99,7 +100,7 @@ class Work:
     rank: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Traffic:
     """How busy a service is: one of a request rate, a share of saturation, or requests in flight per replica."""
 
@@ -109,7 +110,7 @@ class Traffic:
     max_sequences: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Precision:
     """Bytes per element by use, optimizer state and its traffic per parameter.
 
@@ -129,7 +130,7 @@ class Precision:
     optimizer_traffic: Bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Layout:
     """How the program is spread; None where a rule will choose.
 
@@ -146,7 +147,7 @@ class Layout:
     sequence_parallel: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Costs:
     """Prices and factors outside the machine room's clock."""
 
@@ -173,7 +174,7 @@ class Costs:
     restart: Seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatmulLaw:
     """Constants of the law of matrix products in one number format. `backward`: time of that pass over forward's."""
 
@@ -187,7 +188,7 @@ class MatmulLaw:
     backward: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AttentionLaw:
     """Constants of the law of attention in one phase. `backward` is the time of the backward pass over forward's."""
 
@@ -199,7 +200,7 @@ class AttentionLaw:
     backward: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MemoryBoundLaw:
     """Constants of the law of one class of memory-bound operators."""
 
@@ -210,7 +211,7 @@ class MemoryBoundLaw:
     backward: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OptimizerLaw:
     """Constants of the law of the optimizer's step."""
 
@@ -219,7 +220,7 @@ class OptimizerLaw:
     cache_speedup: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinkLaw:
     """Constants of the law of collectives inside a scale-up domain."""
 
@@ -229,7 +230,7 @@ class LinkLaw:
     overlap_power: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NetworkLaw:
     """Constants of the law of collectives across scale-up domains."""
 
@@ -239,7 +240,7 @@ class NetworkLaw:
     overlap_power: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FrameworkLaw:
     """Constants of the software around the operators."""
 
@@ -254,7 +255,7 @@ class FrameworkLaw:
     prefill_chunk: Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PowerLaw:
     """Constants of the law of device power, in shares of TDP above idle."""
 
@@ -264,7 +265,7 @@ class PowerLaw:
     cap: Fraction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Laws:
     """The constants of every law: what a profile says of this device, format and software."""
 
@@ -284,7 +285,7 @@ class Laws:
     power: PowerLaw
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Job:
     """All numbers of one estimate, in one kind of number. `model` is the shape of some architecture."""
 
