@@ -32,7 +32,6 @@ from costmodel.units import HOUR, MONTH, YEAR
 from costmodel.workloads.formulas.run import mean_time_between_failures
 
 TRAINING = ("train", "finetune")
-FP32 = 4.0  # bytes
 USER = "stated in the scenario"
 RULE = "costmodel-prior"
 
@@ -162,7 +161,7 @@ def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, li
         book.set("precision.unpacking", value, "fitted", source, low, high, f"{held.format} to {compute}")
     else:
         book.set("precision.unpacking", 0.0, "default", "definition", note="products compute with weights as they are")
-    book.set("precision.logits", FP32, "default", "micikevicius-2018", note="fp32")
+    book.set("precision.logits", formats.number_format("fp32").bytes, "default", "micikevicius-2018", note="fp32")
     optimizer = getattr(scenario.workload, "optimizer", "adamw")
     moments = MOMENTS[optimizer]
     state = kept_state_bytes(moments, plain.value)

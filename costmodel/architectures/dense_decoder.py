@@ -15,6 +15,7 @@ from costmodel.architectures.transformer import (
     Pass,
     layer,
     local_kv_heads,
+    norm,
     norm_parameters,
     pass_tokens,
     saved_bytes,
@@ -24,7 +25,7 @@ from costmodel.architectures.transformer import (
 from costmodel.formula import formula
 from costmodel.operators.attention import kv_bytes_per_token
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes
-from costmodel.operators.memory_bound import copy_bytes, loss_bytes, norm_bytes
+from costmodel.operators.memory_bound import copy_bytes, loss_bytes
 from costmodel.program import Operator, Program
 from costmodel.units import Count, Number
 
@@ -122,15 +123,6 @@ def _head(shape: Shape, tokens: Number, size: ElementBytes, shards: Number) -> t
         depth=shape.hidden,
         high_precision=True,
     )
-    norm = Operator(
-        "final norm",
-        "memory_bound",
-        "norm",
-        parameters=norm_parameters(shape.hidden, shape.norm_vectors),
-        traffic=norm_bytes(tokens, shape.hidden, size.activation),
-        depth=shape.hidden,
-        saved=saved_bytes(tokens, shape.hidden, size.activation),
-    )
     loss = Operator(
         "softmax and loss",
         "memory_bound",
@@ -139,4 +131,4 @@ def _head(shape: Shape, tokens: Number, size: ElementBytes, shards: Number) -> t
         depth=vocab,
         saved=saved_bytes(tokens, vocab, size.logit),
     )
-    return norm, head, loss
+    return norm("final norm", tokens, shape.hidden, size, shape.norm_vectors), head, loss

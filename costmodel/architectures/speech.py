@@ -12,9 +12,10 @@ from costmodel.architectures import dense_decoder
 from costmodel.architectures.transformer import (
     ElementBytes,
     Pass,
+    added,
     attend,
     layer,
-    norm_parameters,
+    norm,
     pass_tokens,
     plain_block,
     product,
@@ -22,7 +23,7 @@ from costmodel.architectures.transformer import (
 )
 from costmodel.formula import formula
 from costmodel.operators.attention import full_pairs, kv_bytes_per_token
-from costmodel.operators.memory_bound import copy_bytes, norm_bytes, residual_bytes
+from costmodel.operators.memory_bound import residual_bytes
 from costmodel.program import Operator, Program, repeated
 from costmodel.trace import constant
 from costmodel.units import Bytes, Count, Number
@@ -147,21 +148,14 @@ def _encoder(shape: Shape, run: Pass, size: ElementBytes) -> tuple[Operator, ...
     before = pass_tokens(run.sequences, mel_frames(shape.frames))
     kept = saved_bytes(before, shape.hidden, size.activation)
     block = replace(plain_block(shape.hidden, shape.heads, shape.ffn), qkv_bias=_without_keys(3.0))
-    positions = Operator(
-        "sounds' positions",
-        "memory_bound",
-        "elementwise",
-        parameters=sinusoid_parameters(shape.frames, shape.hidden),
-        traffic=copy_bytes(rows, shape.hidden, size.activation),
-        high_precision=True,
-    )
+    table = sinusoid_parameters(shape.frames, shape.hidden)
     layers = repeated(shape.encoder_layers, layer(block, inner, size, one, one, masked=False))
     return (
         product("convolution 1", before, shape.hidden, mels, yes, size, kept),
         product("convolution 2", rows, shape.hidden, wide, yes, size, kept),
-        positions,
+        added("sounds' positions", table, rows, shape.hidden, size),
         *(replace(o, name=f"encoder {o.name}") for o in layers),
-        _norm("encoder norm", rows, shape, size),
+        norm("encoder norm", rows, shape.hidden, size),
     )
 
 
@@ -186,21 +180,9 @@ def _cross(shape: Shape, run: Pass, size: ElementBytes) -> tuple[Operator, ...]:
         "cross residual", "memory_bound", "elementwise", traffic=residual_bytes(tokens, shape.hidden, size.activation)
     )
     return (
-        _norm("cross norm", tokens, shape, size),
+        norm("cross norm", tokens, shape.hidden, size),
         product("cross queries", tokens, shape.hidden, shape.hidden, yes, size, kept),
         attend("cross attention", block, run, shape.heads, shape.heads, pairs, pairs, traffic, shape.frames, kept),
         product("cross output", tokens, shape.hidden, shape.hidden, yes, size, kept, cheap=False),
         residual,
-    )
-
-
-def _norm(name: str, rows: Number, shape: Shape, size: ElementBytes) -> Operator:
-    return Operator(
-        name,
-        "memory_bound",
-        "norm",
-        parameters=norm_parameters(shape.hidden, constant(2.0, "vectors", "a scale and a shift")),
-        traffic=norm_bytes(rows, shape.hidden, size.activation),
-        depth=shape.hidden,
-        saved=saved_bytes(rows, shape.hidden, size.activation),
     )

@@ -157,6 +157,33 @@ def product(
     )
 
 
+def norm(name: str, rows: Number, width: Number, size: ElementBytes, vectors: Number | None = None) -> Operator:
+    """One norm over the features of each row, with a scale and a shift unless `vectors` says otherwise."""
+    if vectors is None:
+        vectors = constant(2.0, "vectors", "a scale and a shift")
+    return Operator(
+        name,
+        "memory_bound",
+        "norm",
+        parameters=norm_parameters(width, vectors),
+        traffic=norm_bytes(rows, width, size.activation),
+        depth=width,
+        saved=saved_bytes(rows, width, size.activation),
+    )
+
+
+def added(name: str, table: Number, rows: Number, width: Number, size: ElementBytes) -> Operator:
+    """A table of so many parameters, such as that of positions, added to the rows; kept in 16 bits."""
+    return Operator(
+        name,
+        "memory_bound",
+        "elementwise",
+        parameters=table,
+        traffic=copy_bytes(rows, width, size.activation),
+        high_precision=True,
+    )
+
+
 @formula(r"L_{keys}", source="definition")
 def attention_keys(queries: Count, context: Count) -> Count:
     """Keys that the last query walks over."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from costmodel.architectures.transformer import (
     ElementBytes,
     Pass,
+    added,
     layer,
-    norm_parameters,
+    norm,
     pass_tokens,
     plain_block,
     product,
@@ -17,8 +18,7 @@ from costmodel.architectures.transformer import (
     tensor_parallel_payload,
 )
 from costmodel.formula import formula
-from costmodel.operators.memory_bound import copy_bytes, norm_bytes
-from costmodel.program import Operator, Program
+from costmodel.program import Program
 from costmodel.trace import constant
 from costmodel.units import Count, Number
 
@@ -71,31 +71,15 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
     rows = pass_tokens(run.sequences, pieces)
     kept = saved_bytes(rows, values, size.activation)
     embedding = product("patches", rows, shape.hidden, values, yes, size, kept, cheap=False)
-    place = Operator(
-        "positions",
-        "memory_bound",
-        "elementwise",
-        parameters=position_parameters(inner.queries, shape.hidden),
-        traffic=copy_bytes(tokens, shape.hidden, size.activation),
-        high_precision=True,
-    )
-    norm = Operator(
-        "final norm",
-        "memory_bound",
-        "norm",
-        parameters=norm_parameters(shape.hidden, constant(2.0, "vectors", "a scale and a shift")),
-        traffic=norm_bytes(tokens, shape.hidden, size.activation),
-        depth=shape.hidden,
-        saved=saved_bytes(tokens, shape.hidden, size.activation),
-    )
+    table = position_parameters(inner.queries, shape.hidden)
     pooled = saved_bytes(run.sequences, shape.hidden, size.activation)
     head = product("head", run.sequences, shape.classes, shape.hidden, yes, size, pooled)
     block = plain_block(shape.hidden, shape.heads, shape.ffn)
     return Program(
         layers=shape.layers,
         layer=layer(block, inner, size, shards, sequence_shards, masked=False),
-        first=(embedding, place),
-        last=(norm, head),
+        first=(embedding, added("positions", table, tokens, shape.hidden, size)),
+        last=(norm("final norm", tokens, shape.hidden, size), head),
         boundary=boundary,
         reduced=tensor_parallel_payload(tokens, shape.hidden, size.activation),
     )
