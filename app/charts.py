@@ -298,7 +298,7 @@ def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: s
     )
     figure.update_layout(height=60 + 34 * len(names), margin={"l": 0, "r": 36, "t": 0, "b": 0}, showlegend=False)
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
+    drawing.named_rows(figure)
     said = (f"{name} {show(v, unit)} ({interval(low, high, unit)})" for name, (v, low, high) in figures.items())
     drawing.show_chart(figure, f"{what.capitalize()}, with 80 % ranges: {'; '.join(said)}.")
 
@@ -324,6 +324,6 @@ def stacks(parts: Mapping[str, Mapping[str, float]], unit: str, what: str, limit
         legend=drawing.LEGEND | {"traceorder": "normal"},
     )
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
+    drawing.named_rows(figure)
     said = (f"{name}: {', '.join(f'{k} {show(v, unit)}' for k, v in own.items() if v)}" for name, own in parts.items())
     drawing.show_chart(figure, f"{what.capitalize()}, of {show(limit, unit)}. {'; '.join(said)}.")

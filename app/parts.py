@@ -177,7 +177,7 @@ def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:
     )
     figure.update_layout(height=16 + 30 * len(values), margin={"l": 0, "r": 36, "t": 0, "b": 0})
     figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
+    drawing.named_rows(figure)
     alt = "; ".join(f"{name} {value}" for name, value in shown.items())
     drawing.show_chart(figure, alt)
 

@@ -46,7 +46,7 @@ def differences(parts: Mapping[str, float], unit: str, whole: str, total: float)
     )
     figure.update_layout(height=30 + 34 * len(values), margin={"l": 0, "r": 36, "t": 0, "b": 0})
     figure.update_xaxes(showticklabels=False, showgrid=False, zerolinecolor=drawing.GREY, fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
+    drawing.named_rows(figure)
     drawing.show_chart(
         figure, f"{whole}, {shown[whole]}, made of: {'; '.join(f'{n} {shown[n]}' for n in parts if n in shown)}."
     )
@@ -188,7 +188,7 @@ def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> Non
     height = 100 + 36 * len(names)
     figure.update_layout(barmode="overlay", height=height, margin=drawing.MARGIN, legend=drawing.LEGEND)
     figure.update_xaxes(title=f"{label} [{unit}]", tickformat="~s", fixedrange=True)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=drawing.ink())
+    drawing.named_rows(figure)
     said = (f"{s.label}: {show(s.at_low, unit)} to {show(s.at_high, unit)}" for s in swings)
     drawing.show_chart(figure, f"{label} at both ends of each assumption. {'; '.join(said)}.")
 

@@ -31,17 +31,8 @@ DEFAULT = {"model": "pythia-160m", "hardware": EXAMPLE, "devices": 1, "workload"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A user without profiles."""
-    monkeypatch.setenv("COSTMODEL_PROFILES", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def local(folder):
-    made = profile.load(EXAMPLE) | {"name": "local"}
-    (folder / "local.json").write_text(json.dumps(made), encoding="utf-8")
-    return made
+def _without_profiles(folder):
+    """Every test has a user without profiles, unless it asks for `local`."""
 
 
 @pytest.fixture

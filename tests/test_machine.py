@@ -17,21 +17,6 @@ from costmodel.report import catalog, evidence, machine
 EXAMPLE = "cpu-epyc-2core"
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A user without profiles."""
-    monkeypatch.setenv("COSTMODEL_PROFILES", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def local(folder):
-    """A user whose machine was measured: it is that of the shipped example."""
-    made = profile.load(EXAMPLE) | {"name": "local"}
-    (folder / "local.json").write_text(json.dumps(made), encoding="utf-8")
-    return made
-
-
 def test_devices_with_a_profile_of_their_own(folder):
     assert machine.measured()[0] == EXAMPLE
     assert {"h100-sxm", "b200-sxm"} < set(machine.measured())
