@@ -85,13 +85,13 @@ def resolve(scenario: Scenario) -> Resolved:
     for field in made.fields:
         book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
     hardware = device(scenario.hardware, USER)
-    compute, gains = _precision(book, scenario, hardware)
+    compute, gains = _precision(book, scenario, hardware, made)
     _hardware(book, hardware, compute, gains)
     _work(book, scenario, made)
     _traffic(book, scenario)
     _layout(book, scenario)
     _costs(book, scenario, hardware, made)
-    _profile(book, scenario, hardware, compute)
+    _profile(book, scenario, hardware, compute, made)
     missing = set(book.units) - set(book.found)
     if missing:
         raise AssertionError(f"unresolved: {sorted(missing)}")
@@ -134,14 +134,15 @@ def _fitting(scenario: Scenario, model: Model) -> Model:
     return model
 
 
-def _precision(book: _Book, scenario: Scenario, device: Device) -> tuple[str, list[Gain]]:
+def _precision(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> tuple[str, list[Gain]]:
     """Set the number formats; returns that of the layers' products, and what compression makes of their rate."""
     said = scenario.precision
     asked = said.compute or device.usual_format
     wide = device.wide_format(asked)
     training = scenario.workload.kind in TRAINING
     device.peak(asked)  # raises for a format that the device lacks
-    defaults = {"weights": wide if training else asked} | dict.fromkeys(("activations", "kv_cache", "gradients"), wide)
+    defaults = {"weights": wide if training else asked} | dict.fromkeys(("kv_cache", "gradients"), wide)
+    defaults["activations"] = asked if made.fused and not training else wide
     for use, default in defaults.items():
         given = getattr(said, use) or (cache_format(scenario.compression) if use == "kv_cache" else None)
         size = formats.number_format(given or default).bytes
@@ -282,13 +283,16 @@ def _layout(book: _Book, scenario: Scenario) -> None:
     book.given_or("parallelism.sequence_parallel", said.sequence_parallel, training, RULE, note=note)
 
 
-def _profile(book: _Book, scenario: Scenario, device: Device, compute: str) -> None:
+def _profile(book: _Book, scenario: Scenario, device: Device, compute: str, made: Architecture) -> None:
     """The constants of the laws, each with a word on what it is."""
     name = scenario.profile or device.profile or profile.shipped(device.id)
     fitted, judged = str(profile.load(name).get("meaning", f"profile {name}")), "judgement, not a fit"
     for path, constant in profile.constants(name, compute).items():
         note = constant.note or (judged if constant.status == "default" else fitted)
         book.found[path] = replace(constant, note=note)
+    if not made.generates:
+        for name in ("host_time_per_step", "host_time_per_sequence"):
+            book.set(f"profile.framework.{name}", 0.0, "default", RULE, note="no tokens to schedule and to sample")
     if scenario.engine.host_time is not None:
         book.set("profile.framework.host_time_per_step", scenario.engine.host_time, "given", USER)
 
@@ -349,15 +353,9 @@ def _surroundings(book: _Book, said: Any, device: Device) -> None:
         book.set("costs.grid", grid.value, status, grid.source, grid.low, grid.high, f"{grid.name}, {grid.year}")
     made = embodied.embodied(device.id) if device.id else embodied.by_power(device.figure("tdp"))
     host = embodied.host_share(int(device.figures.get("node_devices") or 8))
-    book.set(
-        "costs.embodied",
-        made.value + host.value,
-        "catalog",
-        f"{made.source}; {host.source}",
-        made.low + host.low,
-        made.high + host.high,
-        "device and its share of the host",
-    )
+    low, high, source = made.low + host.low, made.high + host.high, f"{made.source}; {host.source}"
+    note = "device and its share of the host"
+    book.set("costs.embodied", made.value + host.value, "catalog", source, low, high, note)
 
 
 def _storage(book: _Book, said: Any, samples: Samples | None) -> None:

@@ -19,6 +19,7 @@ from costmodel.validation.summary import Validation, by
 PAGE = Path(__file__).with_name("validation.md")
 TABLES = (
     ("training_runs_lm", "training", "Training of language models"),
+    ("training_runs_other", "training", "Training of other models"),
     ("inference_runs_server", "inference", "Inference on data-centre accelerators"),
     ("inference_runs_local", "inference", "Inference on one machine, and older engines"),
 )

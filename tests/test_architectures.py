@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from costmodel.api import estimate
+from costmodel.architectures import resnet
+from costmodel.architectures.transformer import ElementBytes, Pass
 from costmodel.catalog import models
 from costmodel.engine import outcome, settle
 from costmodel.job import Layout, dimensions, nodes, numbers
@@ -110,6 +112,23 @@ def test_roofline_leaves_out_what_a_model_has_none_of():
     assert "stage 1 b" not in {point.operator for point in found.points}
     assert "stage 1 a" in {point.operator for point in found.points}
     assert set(found.total) == {"pass"}
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_a_network_for_inference_folds_its_norms_and_keeps_its_parameters_and_operations(name):
+    job = numbers(resolve(said(name, "serve")).assumptions)
+    one, none = 1.0, 0.0
+    sizes = ElementBytes(2.0, 2.0, 2.0, 4.0)
+    trained, frozen = (
+        resnet.program(job.model, Pass(8.0, one, none, one, frozen=f), sizes, one, one) for f in (False, True)
+    )
+    assert parameters(frozen) == parameters(trained)
+    assert forward_flops(frozen) == forward_flops(trained)
+    assert {o.kind for o in frozen.layer} == {"matmul", "memory_bound"}  # the pool is left
+    # He et al. 2016, table 1: 112² · 64 values behind the first convolution, which a norm and ReLU read and write.
+    assert [o.name for o in frozen.layer][:2] == ["stem", "pool"]
+    spared = [o.traffic for o in trained.layer if o.name in ("stem norm", "stem ReLU")]
+    assert spared == [2 * 8 * 112**2 * 64 * 2] * 2
 
 
 @pytest.mark.parametrize("work", WORK)

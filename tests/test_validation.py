@@ -23,6 +23,7 @@ DATA = Path(__file__).parent / "data"
 TABLES = {"training": DATA / "training_runs.csv", "inference": DATA / "inference_runs.csv"}
 FULL = {
     "training_runs_lm.csv": "training",
+    "training_runs_other.csv": "training",
     "inference_runs_server.csv": "inference",
     "inference_runs_local.csv": "inference",
 }
@@ -86,15 +87,18 @@ def run(*arguments, text=None):
 def test_naive_training_step_by_hand():
     # GPT-3 175B on 384 A100: 6 × 174.6e9 × 1536 × 2048 FLOP at 40 % of 384 × 312 TFLOP/s is 68.8 s; Narayanan et al.
     # 2021 (arXiv 2104.04473), table 2, measured 76.8 s with full recomputation.
-    assert measures.naive_step_time(174.6e9, 1536 * 2048, 384, 312e12) == pytest.approx(68.77, rel=1e-3)
+    work = measures.parameter_flops(174.6e9, 1536 * 2048, 6)
+    assert measures.naive_step_time(work, 384, 312e12) == pytest.approx(68.77, rel=1e-3)
 
 
 def test_naive_inference_pass_by_hand():
     # Llama-2-7B, fp16, one sequence on an A100 (2,039 GB/s): 13.48 GB at 60 % of the bandwidth is 11.0 ms.
-    decode = measures.naive_pass_time(6.74e9, 1, 2, 0, 1, 2039e9, 312e12)
+    weights = measures.weights_and_kv(6.74e9, 2, 0)
+    decode = measures.naive_pass_time(measures.parameter_flops(6.74e9, 1, 2), weights, 1, 2039e9, 312e12)
     assert decode == pytest.approx(11.02e-3, rel=1e-3)
     # Its prompt of 4,096 tokens is bound by compute: 2 × 6.74e9 × 4096 / (0.45 × 312e12) = 0.393 s.
-    assert measures.naive_pass_time(6.74e9, 4096, 2, 0, 1, 2039e9, 312e12) == pytest.approx(0.3933, rel=1e-3)
+    prompt = measures.naive_pass_time(measures.parameter_flops(6.74e9, 4096, 2), weights, 1, 2039e9, 312e12)
+    assert prompt == pytest.approx(0.3933, rel=1e-3)
 
 
 def result(measured, predicted, weight=1.0, low=None, high=None, naive=1.0, **fields):
@@ -203,6 +207,47 @@ def test_an_ambiguous_name_takes_a_representative():
     rows = [r for r in costmodel.validate(TABLES["inference"], "inference").results if r.row_id == "lcpp-0008"]
     assert rows
     assert all("accelerator" in r.inferred and r.predicted for r in rows)
+
+
+def test_what_goes_through_once_is_judged_by_its_own_operations():
+    found = {(r.row_id, r.metric): r for r in costmodel.validate(TABLES["inference"], "inference").results}
+    # BERT base on an A10 (125 TFLOP/s): 8 texts of 32 tokens, 2 · 12 · 12 · 768² operations a token beside attention.
+    text = found["ft-0157", "latency_s"]
+    assert text.naive == pytest.approx(8 * 32 * 24 * 12 * 768**2 / (0.45 * 125e12), rel=0.03)
+    # ViT-B/16 sees 24² patches of 384 pixels and a class token: 111 GFLOP an image, at 45 % of a T4's 65 TFLOP/s.
+    image = found["ft-0228", "latency_s"]
+    work = 12 * (24 * 577 * 768**2 + 4 * 577**2 * 768) + 2 * 576 * 768**2
+    assert image.naive == pytest.approx(16 * work / (0.45 * 65e12), rel=0.01)
+    # Two images through ResNet-50, 4.089 GMAC each (torchvision), at 45 % of the 250 TOP/s that an A10 does in int8.
+    small = found["dle-0019", "latency_s"]
+    assert small.naive == pytest.approx(2 * 2 * 4.089e9 / (0.45 * 250e12), rel=0.01)
+    for once in (text, image, small):
+        assert once.measured / 2 < once.predicted < once.measured * 2
+        rate = found[once.row_id, "seconds_per_sample"]
+        assert rate.predicted == pytest.approx(
+            once.predicted / {"ft-0157": 8, "ft-0228": 16, "dle-0019": 2}[once.row_id]
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model": "yolo26x"}, "family cnn is not modelled"),
+        ({"model": "whisper-small", "family": "speech"}, "family speech is not modelled"),
+        ({"batch": ""}, "batch not stated"),
+        ({"image_size": "288"}, "images of 288 pixels"),
+        ({"model": "bert-large", "family": "encoder"}, "length of the texts"),
+    ],
+)
+def test_what_goes_through_once_and_cannot_be_answered(tmp_path, change, reason):
+    row = {
+        **{"row_id": "a", "source": "s", "model": "resnet50", "family": "cnn", "accelerator": "a10", "devices": "1"},
+        **{"scenario": "static-batch", "compute_precision": "int8", "batch": "2", "image_size": "224"},
+        "latency_s": "0.00087",
+    }
+    assert costmodel.validate(table(tmp_path, row), "inference").results[0].predicted
+    (found,) = costmodel.validate(table(tmp_path, {**row, **change}), "inference").results
+    assert reason in found.skipped
 
 
 def test_a_shape_is_inferred_from_its_size(tmp_path):
@@ -386,7 +431,7 @@ def test_full_tables(name):
     found = costmodel.validate(Path(os.environ["COSTMODEL_DATA"]) / name, FULL[name])
     assert set(found.summary()["by_metric"]) <= {
         *("step_time_s", "peak_memory_bytes", "ttft_s", "tpot_s", "latency_s", "power_w"),
-        *("seconds_per_output_token", "seconds_per_input_token", "seconds_per_request"),
+        *("seconds_per_output_token", "seconds_per_input_token", "seconds_per_request", "seconds_per_sample"),
     }
     answered = [r for r in found.results if r.predicted is not None]
     assert len(answered) > 500

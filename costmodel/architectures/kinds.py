@@ -36,7 +36,8 @@ class Architecture:
 
     `file`: the one of this folder that has its `Shape` and `program`, loaded when they are needed. `samples`: what
     goes in, None for tokens. `generates`: it makes tokens one by one. `split`: what tensor parallelism shares out:
-    heads (and pipeline parallelism layers), tables, or nothing.
+    heads (and pipeline parallelism layers), tables, or nothing. `fused`: in inference one kernel does a product and all
+    that follows it, and hands on values in the format that it computes in.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Architecture:
     samples: Samples | None = None
     generates: bool = False
     split: Literal["heads", "tables", "nothing"] = "heads"
+    fused: bool = False
 
     @property
     def _module(self) -> ModuleType:
@@ -86,7 +88,7 @@ ARCHITECTURES = {
     "language-dense": Architecture("dense decoder", "dense_decoder", generates=True),
     "encoder": Architecture("text encoder", "text_encoder"),
     "vit": Architecture("vision transformer", "vision_transformer", IMAGES),
-    "cnn": Architecture("residual network", "resnet", IMAGES, split="nothing"),
+    "cnn": Architecture("residual network", "resnet", IMAGES, split="nothing", fused=True),
     "recommender": Architecture("recommender", "recommender", CLICKS, split="tables"),
     "speech-encdec": Architecture("speech encoder-decoder", "speech", SPEECH, generates=True, split="nothing"),
 }

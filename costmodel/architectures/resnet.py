@@ -1,7 +1,9 @@
 """Residual networks (He et al. 2016) with basic or bottleneck blocks, as torchvision has them (stride in the 3 × 3).
 
 A convolution is timed as the matrix product that kernels for matrix units turn it into: a row for each output pixel, a
-column for each output channel. Norms of a batch and ReLU pass over the outputs once more each.
+column for each output channel. In training, norms of a batch and ReLU pass over the outputs once more each. For
+inference the norms are folded into the weights, and a convolution's kernel does ReLU and the sum in passing, as
+compilers for inference have it (Jacob et al. 2018, §3.2).
 """
 
 from __future__ import annotations
@@ -39,10 +41,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Images that go through at once, and the bytes of their values and of weights."""
+    """Images that go through at once, the bytes of their values and of weights, and whether nothing is trained."""
 
     images: Number
     size: ElementBytes
+    frozen: bool
 
 
 @formula(r"c_{in}", source="he-2016")
@@ -101,7 +104,7 @@ def pixels(images: Count, size: Count) -> Count:
 
 def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequence_shards: Number) -> Program:
     """The operators of a forward pass of `run.sequences` images; nothing is shared out among devices."""
-    batch = _Batch(run.sequences, size)
+    batch = _Batch(run.sequences, size, run.frozen)
     three, seven = constant(3.0, "kernel", "of the pool"), constant(7.0, "kernel", "of the first convolution")
     one, two = constant(1.0, "stride", "keeps the size"), constant(2.0, "stride", "halves the size")
     stem, small = _convolution(batch, "stem", shape.channels, shape.image_size, shape.stem, seven, two)
@@ -136,16 +139,20 @@ def _block(
     b, _ = _convolution(batch, f"{name} b", inner, size, inner, three, stride)
     c, small = _convolution(batch, f"{name} c", inner, strided_size(size, stride), out, outer, one, relu=False)
     short, _ = _convolution(batch, f"{name} shortcut", width, size, out, one, stride, relu=False)
-    pixel = pixels(batch.images, small)
-    total = Operator(
-        f"{name} sum and ReLU",
-        "memory_bound",
-        "elementwise",
-        traffic=residual_bytes(pixel, out, batch.size.activation),
-    )
+    total = _sum(batch, name, c, pixels(batch.images, small), out)
     short = tuple(replace(o, saved=0.0) if o.kind == "matmul" else o for o in short)  # `a` keeps the same input
-    made = [*a, *repeated(bottleneck, b), *c, *repeated(projections(width, out), short), total]
+    made = [*a, *repeated(bottleneck, b), *total, *repeated(projections(width, out), short)]
     return made, out, small
+
+
+def _sum(batch: _Batch, name: str, last: tuple[Operator, ...], pixel: Number, width: Number) -> tuple[Operator, ...]:
+    """The last convolution of a block, and the sum with the block's input: of its own, or in that kernel."""
+    value = batch.size.activation
+    if batch.frozen:
+        shortcut = {"convolution": last[0].traffic, "shortcut": matrix_bytes(pixel, width, value)}
+        return (replace(last[0], traffic=ops.total(shortcut)),)
+    traffic = residual_bytes(pixel, width, value)
+    return (*last, Operator(f"{name} sum and ReLU", "memory_bound", "elementwise", traffic=traffic))
 
 
 def _convolution(
@@ -161,11 +168,13 @@ def _convolution(
     """A convolution without bias, the norm of its outputs, ReLU unless a sum comes first; and the size put out."""
     value, out = batch.size.activation, convolved_size(size, kernel, stride, same_padding(kernel))
     depth = convolution_depth(inputs, kernel, constant(1.0, "groups", "each output sees all inputs"))
-    pixel, none = pixels(batch.images, out), constant(0.0, "bias", "the norm has one")
+    pixel = pixels(batch.images, out)
+    vectors = constant(2.0, "vectors", "a scale and a shift of each channel")
+    folded = vectors if batch.frozen else constant(0.0, "bias", "the norm has one")
     made = Operator(
         name,
         "matmul",
-        parameters=parameter_count_matmul(outputs, depth, none),
+        parameters=parameter_count_matmul(outputs, depth, folded),
         flops=convolution_flops(batch.images, outputs, out, depth),
         traffic=convolution_bytes(batch.images, inputs, size, outputs, out, depth, value, batch.size.weight),
         inputs=matrix_bytes(pixels(batch.images, size), inputs, value),
@@ -174,7 +183,8 @@ def _convolution(
         saved=saved_bytes(pixels(batch.images, size), inputs, value),
         cheap=True,
     )
-    vectors = constant(2.0, "vectors", "a scale and a shift of each channel")
+    if batch.frozen:
+        return (made,), out
     norm = Operator(
         f"{name} norm",
         "memory_bound",

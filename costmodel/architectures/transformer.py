@@ -53,7 +53,7 @@ class Pass:
     """What goes through the program at once: `sequences` of `queries` new tokens each, behind `context` cached ones.
 
     `head_queries`: tokens per sequence that reach the output head (all in training, one in generation). `decode`: each
-    sequence makes one token.
+    sequence makes one token. `frozen`: nothing is trained, so that norms over a batch are part of the weights.
     """
 
     sequences: Count
@@ -61,6 +61,7 @@ class Pass:
     context: Count
     head_queries: Count
     decode: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

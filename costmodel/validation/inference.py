@@ -1,4 +1,4 @@
-"""Inference rows: dense decoders that answer requests.
+"""Inference rows: decoders that answer requests, and models that a text or an image goes through once.
 
 What a benchmark measures apart is asked apart. Where requests come and go (continuous, server, offline,
 max-throughput) one scenario answers all. Where a fixed batch runs alone, its time to first token is the latency of
@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from costmodel.architectures.kinds import architecture_of
+from costmodel.job import Job
 from costmodel.outcome import Outcome
 from costmodel.units import UNITS, Number
 from costmodel.validation import measures
@@ -18,15 +20,17 @@ from costmodel.validation.question import (
     Kind,
     Question,
     Skip,
+    architecture,
     catalog_model,
-    dense_only,
     device,
     number_format,
+    other_model,
     parameters,
     shape_of_size,
     shards,
     stated,
     whole,
+    work_of_sample,
 )
 from costmodel.validation.table import Row
 from costmodel.workloads.formulas.work import context_at_half, output_tokens_served, sequence_tokens
@@ -47,6 +51,7 @@ def measured(row: Row) -> dict[str, float | None]:
         "seconds_per_output_token": output,
         "seconds_per_input_token": row.number("input_tokens_per_s"),
         "seconds_per_request": row.number("requests_per_s"),
+        "seconds_per_sample": row.number("samples_per_s"),
     }
     if _keeps_up(row):
         rates = {}
@@ -64,29 +69,37 @@ def _keeps_up(row: Row) -> bool:
 
 def ask(row: Row, metric: str) -> Question:
     """The scenario that answers one metric of an inference row. Raises Skip."""
-    dense_only(row)
+    made = architecture(row)
     if row.text("speculative") not in ("", "0"):
         raise Skip("speculative decoding is not modelled")
     inferred: list[str] = []
     hardware = device(row, inferred)
     if (devices := whole(row.number("devices"))) is None:
         raise Skip("number of devices not stated")
-    phase = _phase(row, metric)
+    if not made.generates:
+        if row.number("batch") is None:
+            raise Skip("batch not stated")
+        if made.samples is None and row.number("input_tokens") is None:
+            raise Skip("length of the texts not stated")
+        if row.text("scenario") in ALONE and row.number("tp") is None:
+            devices = 1  # what goes through once, and alone, runs on one
+    phase = _phase(row, metric) if made.generates else "all"
     layout = _parallelism(row, devices, inferred)
     traffic, engine = _load(row, devices, layout, inferred)
+    lengths = _lengths(row, phase, made.generates, inferred) if made.samples is None else {}
     scenario = {
-        "model": _model(row, inferred),
+        "model": _model(row, inferred) if made.generates else other_model(row),
         "hardware": hardware,
         "devices": devices,
-        "workload": {"kind": "serve"} | _lengths(row, phase, inferred),
+        "workload": {"kind": "serve"} | {name: n for name, n in lengths.items() if name not in made.unused},
         "precision": _precision(row, inferred),
         "parallelism": layout,
         "traffic": traffic,
         "engine": engine,
         "costs": {"price": "0 USD/h"},
     }
-    figure = "latency_s" if phase == "prefill" and metric == "ttft_s" else metric
-    return Question(scenario, figure, tuple(inferred))
+    first = metric == "ttft_s" and (phase == "prefill" or not made.generates)
+    return Question(scenario, "latency_s" if first else metric, tuple(inferred))
 
 
 def _phase(row: Row, metric: str) -> str:
@@ -100,7 +113,7 @@ def _phase(row: Row, metric: str) -> str:
     return "decode" if kind == "decode-only" or metric == "tpot_s" or alone else "all"
 
 
-def _lengths(row: Row, phase: str, inferred: list[str]) -> dict[str, Any]:
+def _lengths(row: Row, phase: str, generates: bool, inferred: list[str]) -> dict[str, Any]:
     """Prompt and answer in whole tokens; what is unsaid is left to the scenario's defaults."""
     prompt, answer = row.number("input_tokens"), row.number("output_tokens")
     if row.text("scenario") == "decode-only":
@@ -109,7 +122,7 @@ def _lengths(row: Row, phase: str, inferred: list[str]) -> dict[str, Any]:
         raise Skip("a prompt behind cached tokens is not modelled")
     if phase == "prefill":
         answer = 1
-    if prompt is None or answer is None:
+    if prompt is None or (answer is None and generates):
         inferred.append("lengths")
     if phase == "decode":
         answer = float(measures.mean_context(prompt, answer)) if prompt is not None and answer else None
@@ -170,39 +183,44 @@ def _precision(row: Row, inferred: list[str]) -> dict[str, str]:
         said["compute"] = said["weights"]
     if cache:
         said["kv_cache"] = number_format(cache, inferred)
-    if said.get("weights") == "fp32":
-        said |= {"compute": said.get("compute", "fp32"), "activations": "fp32"}
+    if said.get("weights") == "fp32" and said.setdefault("compute", "fp32") in ("fp32", "tf32"):
+        said["activations"] = "fp32"
     return said
 
 
 def naive(row: Row, question: Question, result: Outcome) -> Number:
     """The baseline of an inference row: what the same scenario takes on a roofline."""
     job, figure, count = result.job, question.figure, parameters(row, result)
-    work, model, hardware, weight_bytes = job.workload, job.model, job.hardware, job.precision.weights
+    work, hardware, weight_bytes = job.workload, job.hardware, job.precision.weights
     peak = hardware.peak_16bit if job.precision.unpacking else hardware.peak  # a roofline knows no unpacking
     batch, copies = result.performance["sequences_in_flight"], result.performance["replicas"]
+    generates = architecture_of(job.model).generates
 
-    def kv(tokens: Number) -> Number:
-        shape = model.layers, model.kv_heads, model.head_dim
-        return measures.naive_kv_bytes(batch, tokens, *shape, job.precision.kv_cache)
+    def held(sequences: Number, tokens: Number) -> Number:
+        kv = _kv_bytes(job, sequences, tokens) if generates else 0.0
+        return measures.weights_and_kv(count, weight_bytes, kv)
 
-    def run(tokens: Number, cache: Number) -> Number:
-        law = job.parallelism.tp, hardware.memory_bandwidth, peak
-        return measures.naive_pass_time(count, tokens, weight_bytes, cache, *law)
+    def run(flops: Number, traffic: Number) -> Number:
+        return measures.naive_pass_time(flops, traffic, job.parallelism.tp, hardware.memory_bandwidth, peak)
+
+    def tokens(number: Number) -> Number:
+        return measures.parameter_flops(count, number, 2.0)
 
     if figure == "power_w":
         return measures.naive_power(hardware.tdp)
     if figure == "peak_memory_bytes":
-        cache = kv(sequence_tokens(work.input_tokens, work.output_tokens))
-        return measures.naive_inference_memory(count, weight_bytes, cache, shards(job))
-    if figure == "ttft_s":
-        return run(work.input_tokens, 0.0)
-    step = run(batch, kv(context_at_half(work.input_tokens, work.output_tokens)))
-    if figure == "tpot_s":
-        return step
-    latency = measures.naive_latency(
-        run(measures.batch_tokens(batch, work.input_tokens), 0.0), step, work.output_tokens
-    )
+        kept = sequence_tokens(work.input_tokens, work.output_tokens) if generates else 0.0
+        return measures.naive_inference_memory(held(batch, kept), shards(job))
+    if not generates:
+        latency = run(measures.batch_tokens(batch, work_of_sample(job)), held(batch, 0.0))
+    else:
+        if figure == "ttft_s":
+            return run(tokens(work.input_tokens), held(0.0, 0.0))
+        step = run(tokens(batch), held(batch, context_at_half(work.input_tokens, work.output_tokens)))
+        if figure == "tpot_s":
+            return step
+        prompts = run(tokens(measures.batch_tokens(batch, work.input_tokens)), held(0.0, 0.0))
+        latency = measures.naive_latency(prompts, step, work.output_tokens)
     if figure == "latency_s":
         return latency
     rate = measures.naive_request_rate(batch, copies, latency)
@@ -211,6 +229,12 @@ def naive(row: Row, question: Question, result: Outcome) -> Number:
     elif figure == "seconds_per_input_token":
         rate = measures.input_rate(rate, work.input_tokens)
     return measures.time_of_one(rate)
+
+
+def _kv_bytes(job: Job, sequences: Number, tokens: Number) -> Number:
+    model = job.model
+    shape = model.layers, model.kv_heads, model.head_dim
+    return measures.naive_kv_bytes(sequences, tokens, *shape, job.precision.kv_cache)
 
 
 KIND = Kind(
@@ -223,6 +247,7 @@ KIND = Kind(
         "input_tokens_per_s",
         "total_tokens_per_s",
         "requests_per_s",
+        "samples_per_s",
         "peak_mem_gib",
         "power_w",
     ),

@@ -64,17 +64,16 @@ def mean_device_power(energy: Joules, devices: Count, duration: Seconds) -> Watt
     return energy / (devices * duration)
 
 
+@formula(r"F_N", source="kaplan-2020")
+def parameter_flops(parameters: Count, tokens: Count, flop_per_parameter: Flop) -> Flop:
+    """Operations of dense layers: per token and parameter 2 forward, 6 in training."""
+    return flop_per_parameter * parameters * tokens
+
+
 @formula(r"t_{6ND}", source="kaplan-2020")
-def naive_step_time(
-    parameters: Count,
-    tokens: Count,
-    devices: Count,
-    peak: FlopPerSecond,
-    flop_per_parameter: Flop = 6.0,
-    reached: Fraction = 0.4,
-) -> Seconds:
-    """Baseline of a training step: 6 · N · D operations at 40 % of dense peak."""
-    return flop_per_parameter * parameters * tokens / (reached * devices * peak)
+def naive_step_time(flops: Flop, devices: Count, peak: FlopPerSecond, reached: Fraction = 0.4) -> Seconds:
+    """Baseline of a training step: its operations at 40 % of dense peak."""
+    return flops / (reached * devices * peak)
 
 
 @formula(r"M_{16N}", source="rajbhandari-2020")
@@ -85,20 +84,17 @@ def naive_training_memory(parameters: Count, shards: Count, per_parameter: Bytes
 
 @formula(r"t_{roof}", source="williams-2009")
 def naive_pass_time(
-    parameters: Count,
-    tokens: Count,
-    weight_bytes: Bytes,
-    kv_bytes: Bytes,
+    flops: Flop,
+    traffic: Bytes,
     tp: Count,
     bandwidth: BytesPerSecond,
     peak: FlopPerSecond,
-    flop_per_parameter: Flop = 2.0,
     bandwidth_reached: Fraction = 0.6,
     peak_reached: Fraction = 0.45,
 ) -> Seconds:
     """Baseline of an inference pass: a roofline at 60 % of memory bandwidth and 45 % of dense peak."""
-    memory = (parameters * weight_bytes + kv_bytes) / (bandwidth_reached * bandwidth * tp)
-    compute = flop_per_parameter * parameters * tokens / (peak_reached * peak * tp)
+    memory = traffic / (bandwidth_reached * bandwidth * tp)
+    compute = flops / (peak_reached * peak * tp)
     return ops.maximum(memory, compute)
 
 
@@ -123,9 +119,15 @@ def naive_kv_bytes(
 
 
 @formula(r"M_{wkv}", source="pope-2022")
-def naive_inference_memory(parameters: Count, weight_bytes: Bytes, kv: Bytes, shards: Count) -> Bytes:
+def weights_and_kv(parameters: Count, weight_bytes: Bytes, kv: Bytes) -> Bytes:
+    """Weights and KV cache: what a decode step reads."""
+    return parameters * weight_bytes + kv
+
+
+@formula(r"M_{inf}", source="pope-2022")
+def naive_inference_memory(held: Bytes, shards: Count) -> Bytes:
     """Baseline of inference memory: weights and KV cache over the devices that share them."""
-    return (parameters * weight_bytes + kv) / shards
+    return held / shards
 
 
 @formula(r"P_{.7}", source="costmodel-prior")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from costmodel import engine
-from costmodel.job import Assumptions, Job, Layout, build, numbers
+from costmodel.job import Assumptions, Job, Layout, assemble, numbers
 from costmodel.loading import load
 from costmodel.ops import total
 from costmodel.outcome import Outcome
@@ -33,6 +33,7 @@ FIGURES: dict[str, Callable[[Outcome], Number]] = {
     "seconds_per_input_token": lambda o: measures.time_of_one(
         measures.input_rate(o.performance["requests_per_s"], o.job.workload.input_tokens)
     ),
+    "seconds_per_sample": lambda o: measures.time_of_one(o.performance["requests_per_s"]),
     "seconds_per_request": lambda o: measures.time_of_one(o.performance["requests_per_s"]),
     "power_w": lambda o: measures.mean_device_power(_device_energy(o), o.job.devices, o.totals["time_s"]),
 }
@@ -65,7 +66,10 @@ def predict(questions: Sequence[Question]) -> list[tuple[Prediction, Outcome] | 
     """For each question its prediction and outcome, or why there is none. Equal scenarios are computed once."""
     keys = [json.dumps(q.scenario, sort_keys=True) for q in questions]
     answers = {key: _answer(question) for key, question in dict(zip(keys, questions, strict=True)).items()}
-    drawn = _draws({key: answer for key, answer in answers.items() if isinstance(answer, Answer)})
+    asked: defaultdict[str, set[str]] = defaultdict(set)
+    for key, question in zip(keys, questions, strict=True):
+        asked[key].add(question.figure)
+    drawn = _draws({key: answer for key, answer in answers.items() if isinstance(answer, Answer)}, asked)
     found: list[tuple[Prediction, Outcome] | str] = []
     for key, question in zip(keys, questions, strict=True):
         answer = answers[key]
@@ -100,26 +104,21 @@ def _answer(question: Question) -> Answer | str:
     return Answer(resolved.kind, known, outcome)
 
 
-def _draws(answers: dict[str, Answer]) -> dict[str, dict[str, np.ndarray]]:
-    """The draws of every figure, by scenario; scenarios that say the same fields go through the formulas together."""
+def _draws(answers: Mapping[str, Answer], asked: Mapping[str, set[str]]) -> dict[str, dict[str, np.ndarray]]:
+    """The draws of the figures asked of a scenario; those that say the same fields go through the formulas together."""
     alike: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
     for key, answer in answers.items():
         unsaid = [path for path, a in answer.assumptions.items() if a.value is None]
-        alike[answer.kind, *unsaid].append(key)
+        alike[answer.kind, type(answer.outcome.job.model), *unsaid].append(key)
     found: dict[str, dict[str, np.ndarray]] = {}
     for keys in alike.values():
         together = [answers[key] for key in keys]
         outcome = engine.outcome(_stacked(together), together[0].kind)
-        figures = {name: FIGURES[name](outcome) for name in FIGURES if _has(outcome, name)}
+        figures = {name: FIGURES[name](outcome) for name in set().union(*(asked[key] for key in keys))}
         shape = len(keys), DRAWS
         arrays = {name: np.broadcast_to(np.asarray(values, dtype=float), shape) for name, values in figures.items()}
         found |= {key: {name: array[i] for name, array in arrays.items()} for i, key in enumerate(keys)}
     return found
-
-
-def _has(outcome: Outcome, name: str) -> bool:
-    training = "step_time_s" in outcome.performance
-    return name in (("step_time_s", "peak_memory_bytes") if training else set(FIGURES) - {"step_time_s"})
 
 
 def _stacked(answers: list[Answer]) -> Job:
@@ -146,7 +145,7 @@ def _stacked(answers: list[Answer]) -> Job:
             return values[0]
         return np.array(values, dtype=float)[:, np.newaxis]
 
-    return build(Job, value)
+    return assemble(answers[0].assumptions, value)
 
 
 def _range(draws: np.ndarray, question: Question) -> tuple[float, float]:

@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from costmodel.architectures.kinds import ARCHITECTURES, Architecture
 from costmodel.catalog import CatalogError, formats, hardware, models
 from costmodel.fields import Format
 from costmodel.job import Job
+from costmodel.model import model, usable
 from costmodel.outcome import Outcome
 from costmodel.parallel.communication import devices_spanned
+from costmodel.program import forward_flops
+from costmodel.shapes import VisionShape
 from costmodel.units import Number
 from costmodel.validation.table import Row
+from costmodel.workloads.train_program import whole as model_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,8 @@ def _known_device(name: str) -> str | None:
         return None
 
 
-VARIANT = re.compile(r"[-_](hf|gptq|awq|gemm|gemv|it|instruct|chat|base)(?=[-_]|$)", re.IGNORECASE)
+VARIANT = re.compile(r"[-_](hf|gptq|awq|gemm|gemv|it|instruct|chat|base|cased)(?=[-_]|$)", re.IGNORECASE)
+REMARK = re.compile(r" +(\(|encoder\b|pre-?training\b|fine-?tuning\b).*", re.IGNORECASE)  # what was done with a model
 
 
 def catalog_model(row: Row) -> str | None:
@@ -118,7 +124,8 @@ def catalog_model(row: Row) -> str | None:
 
 @cache
 def _known_model(name: str) -> str | None:
-    for spelling in (name, VARIANT.sub("", name), VARIANT.sub("", name.rpartition("/")[2])):
+    bare = REMARK.sub("", name)
+    for spelling in (name, bare, VARIANT.sub("", bare), VARIANT.sub("", bare.rpartition("/")[2])):
         try:
             if spelling:
                 return models.model(spelling).id
@@ -167,11 +174,33 @@ def number_format(name: str, inferred: list[str]) -> str:
     return min(STATABLE, key=lambda other: abs(formats.number_format(other).bytes - found.bytes))
 
 
-def dense_only(row: Row) -> None:
-    """Raise Skip for a family that is not modelled."""
+def architecture(row: Row) -> Architecture:
+    """The architecture of the row's model: a dense decoder, or what the catalog says of it. Raises Skip for others.
+
+    Of speech, rows do not say how long it is, of recommenders not how large tables are.
+    """
     family = row.text("family")
-    if family not in ("", "dense"):
-        raise Skip(f"family {family[:40]} is not modelled")
+    if family in ("", "dense"):
+        return ARCHITECTURES[models.DENSE]
+    known = catalog_model(row)
+    made = ARCHITECTURES.get(models.model(known).kind) if known and usable(known) else None
+    if made is None or made.generates or made.split == "tables":
+        raise Skip(f"this model of family {family[:40]} is not modelled")
+    return made
+
+
+def other_model(row: Row) -> str | dict[str, Any]:
+    """A model that is no decoder: of the catalog, which a row may give images of another size. Raises Skip."""
+    name, size = catalog_model(row), row.number("image_size")
+    assert name is not None  # `architecture` has found it
+    found = model(name, "")
+    usual = found.fields.get("image_size")
+    if size is None or size == usual or usual is None:
+        return name
+    if found.architecture is not ARCHITECTURES["vit"]:
+        raise Skip(f"images of {size:g} pixels: {name} takes {usual:g}")
+    fields = {field: found.fields[field] for field in VisionShape.model_fields if field in found.fields}
+    return fields | {"name": name, "image_size": whole(size)}
 
 
 def whole(value: float | None) -> int | None:
@@ -192,6 +221,12 @@ def parameters(row: Row, result: Outcome) -> Number:
     """Parameters at work for each token: as published, else as counted."""
     published = row.number("n_active_params") or row.number("n_params")
     return result.performance["parameters"] if published is None else published
+
+
+def work_of_sample(job: Job) -> Number:
+    """Operations that one sample, or one text, takes on its way forward, as counted [FLOP]."""
+    length = job.workload.input_tokens if job.workload.sequence is None else job.workload.sequence
+    return forward_flops(model_program(job, 1.0 if length is None else length))
 
 
 def shards(job: Job) -> Number:

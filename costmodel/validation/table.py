@@ -21,8 +21,8 @@ MEASURED = (
 )
 SIZES = (
     "n_params", "n_active_params", "layers", "hidden", "ffn_hidden", "heads", "kv_heads", "head_dim", "vocab", "window",
-    "seq_len", "global_batch", "micro_batch", "grad_accum", "devices", "tp", "pp", "vp", "dp", "cp", "batch",
-    "concurrency", "request_rate",
+    "seq_len", "global_batch", "micro_batch", "grad_accum", "devices", "tp", "pp", "vp", "dp", "cp", "image_size",
+    "batch", "concurrency", "request_rate",
 )
 COUNTS = ("input_tokens", "output_tokens", "context_depth")
 FLAGS = ("gated_mlp", "tied_embeddings", "sequence_parallel")

@@ -1,4 +1,4 @@
-"""Training rows: steps of dense decoders and the memory of a device.
+"""Training rows: steps and the memory of a device.
 
 Blank cells follow the rules of `question.RULES` or, where there is none, the defaults of a scenario. `interconnect`,
 `devices_per_node`, `framework` and versions have no counterpart in a scenario yet and are not read.
@@ -15,19 +15,21 @@ from costmodel.validation.question import (
     Kind,
     Question,
     Skip,
+    architecture,
     catalog_model,
-    dense_only,
     device,
     number_format,
+    other_model,
     parameters,
     shape_of_size,
     shards,
     stated,
     usual_heads,
     whole,
+    work_of_sample,
 )
 from costmodel.validation.table import Row
-from costmodel.workloads.formulas.step import tokens_per_step
+from costmodel.workloads.formulas.step import model_training_flops, step_flops, tokens_per_step
 
 ZERO = {"none": 0, "zero1": 1, "zero2": 2, "zero3": 3, "fsdp": 3, "hsdp": 3}
 OPTIMIZERS = ("adamw", "adam", "sgd", "sgd-momentum")
@@ -54,7 +56,7 @@ def measured(row: Row) -> dict[str, float | None]:
 
 def ask(row: Row, metric: str) -> Question:
     """The scenario of a training row. Raises Skip."""
-    dense_only(row)
+    made = architecture(row)
     if metric == "step_time_s":
         if row.text("kind") == "total":
             raise Skip("a whole run: its time is a matter of kind totals")
@@ -65,18 +67,18 @@ def ask(row: Row, metric: str) -> Question:
     hardware = device(row, inferred)
     if (devices := row.number("devices")) is None:
         raise Skip("number of devices not stated")
-    if (sequence := row.number("seq_len")) is None:
+    if (sequence := row.number("seq_len")) is None and made.samples is None:
         raise Skip("sequence length not stated")
     if (batch := global_batch(row)) is None or row.number("global_batch") is None:
         inferred.append("global batch")
     scenario = {
-        "model": _model(row, inferred),
+        "model": _model(row, inferred) if made.generates else other_model(row),
         "hardware": hardware,
         "devices": whole(devices),
         "workload": stated(
             {
                 "kind": "train",
-                "sequence": whole(sequence),
+                "sequence": whole(sequence) if made.samples is None else None,
                 "global_batch": whole(batch),
                 "optimizer": _optimizer(row, inferred),
             }
@@ -103,8 +105,12 @@ def naive(row: Row, question: Question, result: Outcome) -> Number:
         layout = job.parallelism
         ranks = shards(job) if layout.zero < 3 else job.devices
         return measures.naive_training_memory(count, ranks)
-    tokens = tokens_per_step(job.workload.global_batch, job.workload.sequence)
-    return measures.naive_step_time(count, tokens, job.devices, job.hardware.peak)
+    work, batch = job.workload, job.workload.global_batch
+    if work.sequence is None:
+        flops = step_flops(model_training_flops(work_of_sample(job)), batch)
+    else:
+        flops = measures.parameter_flops(count, tokens_per_step(batch, work.sequence), 6.0)
+    return measures.naive_step_time(flops, job.devices, job.hardware.peak)
 
 
 def _not_modelled(row: Row) -> None:

@@ -28,7 +28,7 @@ def prefill_program(job: Job, sequences: Number) -> Program:
     """One device's program for the prompts (or samples) of `sequences` requests at once."""
     nothing = constant(0.0, "context", "a prompt starts without cached tokens")
     one = constant(1.0, "head queries", "only the last token's logits are needed")
-    return program_of(job, Pass(sequences, asked(job), nothing, one))
+    return program_of(job, Pass(sequences, asked(job), nothing, one, frozen=True))
 
 
 def asked(job: Job) -> Number:
@@ -56,7 +56,7 @@ def fixed(job: Job) -> Parts:
     one = constant(1.0, "one", "one chunk of a prompt at a time")
     nothing = constant(0.0, "context", "the workspace holds one chunk alone")
     chunk = framework.prefill_chunk if job.workload.input_tokens is not None else one
-    shard = program_of(job, Pass(one, chunk, nothing, one))
+    shard = program_of(job, Pass(one, chunk, nothing, one, frozen=True))
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
     layer, first, last = (weight_bytes(job, part) for part in (shard.layer, shard.first, shard.last))
     parts = {"weights": m.local_bytes(here, layer, m.end_bytes(last, first, layout.pp))}
