@@ -185,7 +185,8 @@ def architecture(row: Row) -> Architecture:
     known = catalog_model(row)
     made = ARCHITECTURES.get(models.model(known).kind) if known and usable(known) else None
     if made is None or made.generates or made.split == "tables":
-        raise Skip(f"this model of family {family[:40]} is not modelled")
+        which = "this model of " if family in ARCHITECTURES else ""
+        raise Skip(f"{which}family {family[:40]} is not modelled")
     return made
 
 
