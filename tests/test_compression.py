@@ -1,9 +1,7 @@
 """Compression: bytes by hand, what leaves the arithmetic, sums along the chain, making, quality with evidence only."""
 
 import itertools
-import json
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,15 +9,12 @@ import pytest
 import costmodel
 from costmodel import engine
 from costmodel.api import estimate
-from costmodel.cli.main import run
 from costmodel.compression.account import state
-from costmodel.compression.schema import WORDS, Computed, Recipe, Stored
+from costmodel.compression.schema import WORDS
 from costmodel.job import Layout, dimensions
-from costmodel.loading import load, loads, to_yaml
+from costmodel.loading import load
 from costmodel.quality.evidence import Evidence
 from costmodel.resolve import resolve
-from costmodel.scenario import as_tree
-from costmodel.source import ScenarioError
 from costmodel.units import NONE
 
 LLAMA = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 1, "workload": "serve", "ranges": False}
@@ -384,110 +379,3 @@ def test_inner_values_can_be_set_and_swept():
     for group, used in zip((32, 128), found["memory.used_bytes"], strict=True):
         assert estimate(base, [f"compression.0.group={group}"]).outcome.memory_used == pytest.approx(used, rel=1e-12)
     assert base["compression"] == [QUANTISE | {"weights": "int4"}]
-
-
-# Input and output.
-
-
-@pytest.mark.parametrize(
-    ("compression", "path", "words"),
-    [
-        ("int44", "compression", "is no compression; write one of none, fp8"),
-        (5, "compression", "needs a list of steps"),
-        (["int4"], "compression.0", "needs a step"),
-        ([{}], "compression.0.method", "is missing; write distil, prune, sparsify, quantise"),
-        ([{"method": "quantize"}], "compression.0.method", "did you mean 'quantise'"),
-        ([QUANTISE], "compression.0.method", "says nothing to quantise"),
-        ([QUANTISE | {"weights": "int4", "gruop": 8}], "compression.0.gruop", "did you mean 'group'"),
-        ([QUANTISE | {"weights": "fp8", "group": 128}], "compression.0.group", "leave it out"),
-        ([QUANTISE | {"weights": "int8", "recipe": "k-quant"}], "compression.0.recipe", "does not make weights = int8"),
-        ([QUANTISE | {"weights": "q4-k-m", "recipe": "gptq"}], "compression.0.recipe", "leave it out"),
-        ([QUANTISE | {"kv_cache": "fp8", "recipe": "gptq"}], "compression.0.recipe", "weights = unsaid"),
-        ([QUANTISE | {"activations": "fp8"}], "compression.0.activations", "write weights: fp8"),
-        ([QUANTISE | {"weights": "int4", "activations": "int4"}], "compression.0.activations", "no peak for int4"),
-        ([QUANTISE | {"weights": "int8", "activations": "int4"}], "compression.0.activations", "write weights: int4"),
-        ([QUANTISE | {"weights": "int4"}] * 2, "compression.1", "write it in one of them"),
-        ([{"method": "prune"}], "compression.0.method", "says nothing to remove"),
-        ([{"method": "prune", "layers": 0}], "compression.0.layers", "must be at least 0.001"),
-        ([{"method": "prune", "layers": 1}], "compression.0.layers", "must be at most 0.99"),
-        ([{"method": "prune", "layers": "nan"}], "compression.0.layers", "'nan' is not a number"),
-        ([{"method": "sparsify"}], "compression.0.method", "either a pattern or a share"),
-        ([{"method": "sparsify", "share": 1.5}], "compression.0.share", "must be at most 0.99"),
-        ([{"method": "sparsify", "pattern": "1:4"}], "compression.0.pattern", "2:4"),
-        ([{"method": "distil", "student": "llama-3.1-8b"}], "compression.0.tokens", "is missing"),
-        ([{"method": "distil", "student": {"layers": 2}, "tokens": 1}], "compression.0.student.hidden", "is missing"),
-        ([*CHAIN[3:], *CHAIN[:1]], "compression.1", "write distil first"),
-        ([CHAIN[1]] * 100_000, "compression", "write at most 5"),
-        ([CHAIN[1], CHAIN[1]], "compression.1", "write it in one of them"),
-    ],
-)
-def test_hostile_chains_are_refused_in_one_line(compression, path, words):
-    with pytest.raises(ScenarioError) as refused:
-        estimate(BIG | {"compression": compression})
-    problem = next(p for p in refused.value.problems if p.path == path)
-    assert words in problem.message
-    assert "\n" not in str(problem)
-
-
-@pytest.mark.parametrize(
-    ("changes", "path"),
-    [
-        ({"hardware": "v100-sxm2-32gb", "compression": "2:4", "devices": 8}, "compression.0.pattern"),
-        ({"hardware": "a100-sxm-80gb", "compression": "fp8"}, "compression.0.activations"),
-        ({"precision": "fp8", "compression": "int4"}, "compression.0.weights"),
-        ({"precision": {"weights": "fp8"}, "compression": "int4"}, "compression.0.weights"),
-        ({"precision": {"kv_cache": "fp8"}, "compression": [QUANTISE | {"kv_cache": "fp8"}]}, "compression.0.kv_cache"),
-        ({"workload": "train", "compression": "int4"}, "compression"),
-        ({"workload": "finetune", "compression": "int4"}, "compression"),
-        ({"workload": LORA["workload"], "compression": "fp8"}, "compression.0"),
-        ({"workload": LORA["workload"], "compression": "2:4"}, "compression.0"),
-        ({"workload": {"kind": "train", "adapters": {"rank": 16}}}, "workload.adapters"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(changes, path):
-    with pytest.raises(ScenarioError) as refused:
-        estimate(BIG | changes)
-    assert [p.path for p in refused.value.problems] == [path]
-    assert refused.value.clash
-
-
-def test_every_format_recipe_and_word_is_answered_or_refused():
-    for stored, computed, recipe in itertools.product(get_args(Stored), (None, *get_args(Computed)), get_args(Recipe)):
-        if recipe not in ("rtn", "calibrated") and computed:
-            continue
-        said = {"weights": stored, "recipe": recipe} | ({"activations": computed} if computed else {})
-        try:
-            step = compressed(QUANTISE | said, hardware="b200-sxm").compression[0]
-        except ScenarioError:
-            continue
-        assert step.after.weights_bytes < step.before.weights_bytes
-        assert step.quality or step.no_evidence
-
-
-def test_round_trips():
-    scenario = load(BIG | {"compression": list(CHAIN)})
-    assert load(as_tree(scenario)) == scenario
-    assert loads(to_yaml(scenario)) == scenario
-    assert "compression" not in as_tree(load(BIG))
-
-
-def test_places_in_a_file():
-    text = "model: llama-3.1-70b\nhardware: h100-sxm\ndevices: 4\nworkload: serve\ncompression:\n- {method: quantise}\n"
-    with pytest.raises(ScenarioError) as refused:
-        loads(text, file="x.yaml")
-    assert str(refused.value).startswith("x.yaml:6:12: compression.0.method: ")
-
-
-def test_command_line(capsys):
-    assert run(["estimate", "examples/llama-3.1-70b-int4.yaml"]) == 0
-    text = capsys.readouterr().out
-    assert "weights 141 GB → 39.8 GB" in text
-    assert "rows of" in text
-    assert run(["estimate", "examples/llama-3.1-8b-distilled.yaml", "-o", "json"]) == 0
-    steps = json.loads(capsys.readouterr().out)["compression"]
-    assert [step["method"] for step in steps] == ["distil", "quantise"]
-    same = "examples/llama-3.1-70b-int4.yaml"
-    assert run(["compare", same, same, "--set", "1:compression=none", "--set", "2:compression=fp8"]) == 0
-    assert "weights of the model" in capsys.readouterr().out
-    assert run(["estimate", same, "--set", "compression.0.group=7"]) == 2
-    assert "compression.0.group" in capsys.readouterr().err
