@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from costmodel import ops
 from costmodel.calibration.law import Columns, Constant, Facts, Law, Record, numbers
 from costmodel.calibration.laws import attention, collective, matmul
 from costmodel.calibration.measure.record import WIDTH
-from costmodel.operators.attention import attention_time, decode_time
+from costmodel.operators.attention import attention_time, decode_blocks, decode_time, prefill_blocks
 from costmodel.operators.collective import ring_time
 from costmodel.operators.convolution import (
     convolution_bytes,
@@ -25,7 +26,7 @@ from costmodel.operators.convolution import (
     convolution_time,
     convolved_size,
 )
-from costmodel.operators.eager import reached_bandwidth
+from costmodel.operators.eager import core_bandwidth, fresh_time, reached_bandwidth, written_bytes
 from costmodel.operators.launch import host_call_time
 from costmodel.operators.memory_bound import copy_bytes, memory_bound_time
 from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
@@ -50,6 +51,15 @@ UPDATE_PASSES = {"sgd": 3.0, "momentum": 5.0, "adam": 7.0, "adamw": 7.0}  # valu
 CHAINS = {"zero_grad": "zero_grad", "forward_backward": "gradients", "forward": "forward"}
 # Cores first pack operands and then multiply: times add up, and what is written costs what is read.
 PACKED = {"step_per_depth": 0.0, "overlap_power": 1.0, "write_cost": 1.0}
+# How attention's kernels take keys and queries, and whether moving hides under computing: on GPUs; and in PyTorch's
+# kernel for CPUs, which leaves out whole tiles of 512 keys alone (aten/src/ATen/native/cpu/FlashAttentionKernel.cpp).
+TILES = {
+    "cuda": {"tile_keys": attention.TILE[0], "tile_rows": attention.TILE[1], "overlap": 1.0},
+    "cpu": {"tile_keys": 512.0, "tile_rows": 1.0, "overlap": 0.0},
+}
+# How often collectives between processes on CPUs pass their payload, what they copy included: gloo sums a copy of all
+# for a reduce-scatter, and gathers into a buffer first (torch/csrc/distributed/c10d/ProcessGroupGloo.cpp).
+GLOO = {"all_reduce": 2.0, "all_gather": 2.0, "reduce_scatter": 3.0}
 PROMPTS, TOKENS = attention.PROMPTS.name, attention.TOKENS.name
 # Constants of the engine's laws that this machine does not fit, with their units, by law.
 UNUSED: dict[str, dict[str, tuple[float, str]]] = {
@@ -57,7 +67,7 @@ UNUSED: dict[str, dict[str, tuple[float, str]]] = {
     | {"quantization_passes": (0.0, "1")},
     matmul.NARROW.name: {name: (value, "s" if "step" in name else "1") for name, value in PACKED.items()},
     "memory-bound operators": {"step_per_column": (0.0, "s")},
-    **{name: {"step_per_key": (0.0, "s"), "time_per_block": (0.0, "s")} for name in (PROMPTS, TOKENS)},
+    **{name: {"step_per_key": (0.0, "s")} for name in (PROMPTS, TOKENS)},
 }
 TABLE = "memory_bound:table"
 FP32 = 4.0
@@ -67,6 +77,7 @@ COMPUTE = Constant("compute_efficiency", "fraction", 0.7, 0.01, 20.0, 1.0)
 LAUNCH = Constant("launch", "s", 3e-6, 1e-8, 1e-3, 1.5)
 START = Constant("start", "s", 1e-5, 1e-8, 1e-3, 0.7)
 SPEEDUP = Constant("cache_speedup", "1", 2.0, 1.0, 20.0, 0.7)
+BLOCK = Constant("time_per_block", "s", 1e-6, 1e-9, 1e-4, 1.5)
 
 
 def is_backward(record: Record) -> bool:
@@ -80,6 +91,20 @@ def _widths(records: Sequence[Record]) -> np.ndarray:
 
 def _peaks(records: Sequence[Record], facts: Facts) -> np.ndarray:
     return np.array([facts[f"peak:{r['dtype']}"] for r in records])
+
+
+def _with_new_memory(law: Law) -> Law:
+    """The law of operators that make their output anew: the system clears large ones page by page."""
+
+    def columns(records: Sequence[Record], facts: Facts) -> Columns:
+        found = law.columns(records, facts)
+        written = found.get("outputs", written_bytes(found["traffic"]))
+        return found | {"new": fresh_time(written, facts["fresh_rate"]) if "fresh_rate" in facts else 0.0}
+
+    def time(new: Number, **rest: Number) -> Number:
+        return ops.total({"operator": law.time(**rest), "new memory": new})
+
+    return replace(law, columns=columns, time=time)
 
 
 def _reached(working_set: Number, facts: Facts) -> Number:
@@ -116,23 +141,33 @@ def _products(law: Law, **fixed: float) -> Law:
 
     known = {c.name: c for c in law.constants if c.name not in fixed} | {c.name: c for c in (EFFICIENCY, SPEEDUP)}
     constants = tuple(known.values())
-    return replace(law, constants=constants, columns=columns, time=time)
-
-
-def _attention_columns(records: Sequence[Record], facts: Facts) -> Columns:
-    width = _widths(records)
-    found = attention.counts(records, width, numbers(records, "context") * width)
-    found |= {"peak": _peaks(records, facts), "bandwidth": _reached(found["traffic"], facts)}
-    return found | {"blocks": 1.0, "multiprocessors": 1.0, "step_per_key": 0.0, "time_per_block": 0.0}
+    return _with_new_memory(replace(law, constants=constants, columns=columns, time=time))
 
 
 def _attention(name: str, kind: str, time: Any) -> Law:
-    """Work counts single queries as whole tiles of 16 rows, as matrix units take them; cores do less than that."""
+    decode = kind == "attention_decode"
 
     def group(record: Record) -> str | None:
         return kind if record["kind"] == kind and record["dtype"] == "fp32" else None
 
-    return _law(name, (COMPUTE, EFFICIENCY, LAUNCH), group, _attention_columns, time)
+    def columns(records: Sequence[Record], facts: Facts) -> Columns:
+        width = _widths(records)
+        moved, tile = numbers(records, "context") * width, (facts["tile_keys"], facts["tile_rows"])
+        batch, heads, kv_heads, queries = (numbers(records, n) for n in ("batch", "heads", "kv_heads", "length"))
+        return attention.counts(records, width, moved, *tile) | {
+            "blocks": decode_blocks(batch, kv_heads) if decode else prefill_blocks(batch, queries, heads),
+            "multiprocessors": facts["multiprocessors"],
+            "peak": _peaks(records, facts),
+            "bandwidth": facts["memory_bandwidth"],
+            "cache": facts["cache"],
+            "step_per_key": 0.0,
+            **({"overlap": facts["overlap"]} if decode else {}),
+        }
+
+    def cached(traffic: Number, bandwidth: Number, cache: Number, cache_speedup: Number, **rest: Number) -> Number:
+        return time(traffic=traffic, bandwidth=reached_bandwidth(traffic, bandwidth, cache, cache_speedup), **rest)
+
+    return _law(name, (COMPUTE, EFFICIENCY, LAUNCH, BLOCK, SPEEDUP), group, columns, cached)
 
 
 def _convolution_group(record: Record) -> str | None:
@@ -202,11 +237,23 @@ def _update_time(start: Number, **arguments: Number) -> Number:
 
 
 def _link_group(record: Record) -> str | None:
-    return "link" if record["kind"] == "collective" and record["shape"]["operation"] in collective.PASSES else None
+    known = GLOO if record["device"] == "cpu" else collective.PASSES
+    return "link" if record["kind"] == "collective" and record["shape"]["operation"] in known else None
 
 
 def _link_columns(records: Sequence[Record], facts: Facts) -> Columns:
-    return collective.shared(records) | {"bandwidth": facts["link_bandwidth"], "latency_per_rank": 0.0}
+    found = collective.shared(records) | {"bandwidth": facts["link_bandwidth"], "latency_per_rank": 0.0, "new": 0.0}
+    if records[0]["device"] == "cpu":
+        operations = [r["shape"]["operation"] for r in records]
+        buffer = np.where(np.array(operations) == "all_reduce", 0.0, found["payload"])
+        found["passes"] = np.array([GLOO[operation] for operation in operations])
+        if "fresh_rate" in facts:
+            found["new"] = fresh_time(buffer, core_bandwidth(facts["fresh_rate"], found["ranks"]))
+    return found
+
+
+def _link_time(new: Number, **arguments: Number) -> Number:
+    return ops.total({"collective": ring_time(**arguments), "new memory": new})
 
 
 def _chain_group(record: Record) -> str | None:
@@ -246,12 +293,14 @@ LAWS = (
     _attention(PROMPTS, "attention_prefill", attention_time),
     _attention(TOKENS, "attention_decode", decode_time),
     _law("convolution", (COMPUTE, EFFICIENCY, LAUNCH), _convolution_group, _convolution_columns, convolution_time),
-    _law(
-        "memory-bound operators",
-        (EFFICIENCY, LAUNCH, SPEEDUP),
-        _memory_bound_group,
-        _memory_bound_columns,
-        memory_bound_time,
+    _with_new_memory(
+        _law(
+            "memory-bound operators",
+            (EFFICIENCY, LAUNCH, SPEEDUP),
+            _memory_bound_group,
+            _memory_bound_columns,
+            memory_bound_time,
+        )
     ),
     _law("optimizer", (EFFICIENCY, LAUNCH, SPEEDUP, START), _optimizer_group, _optimizer_columns, _update_time),
     _law(
@@ -263,6 +312,6 @@ LAWS = (
         ),
         _link_group,
         _link_columns,
-        ring_time,
+        _link_time,
     ),
 )

@@ -222,7 +222,9 @@ def _facts(records: Sequence[Record], environment: Record) -> dict[str, float]:
     memory = accelerator.get("memory_bytes") or environment.get("memory_bytes")
     if memory:
         facts["memory"] = float(memory)
-    return facts | {"cores": float(environment["threads"])}
+    cores = float(environment["threads"])
+    units = float(accelerator.get("multiprocessors") or cores)
+    return facts | eager.TILES["cuda" if accelerator else "cpu"] | {"cores": cores, "multiprocessors": units}
 
 
 def _calls(records: Sequence[Record]) -> dict[str, float]:

@@ -96,7 +96,7 @@ def _measured(name: str, made: dict[str, Any]) -> Device:
     """A machine as its own records found it; what they cannot tell stays unsaid."""
     facts = made["hardware"]
     figures: dict[str, float | None] = dict.fromkeys(SPEC) | {k: v for k, v in facts.items() if ":" not in k}
-    figures |= {"multiprocessors": facts.get("cores"), "scale_up_domain": 1.0, "node_devices": 1.0, "host_power": 0.0}
+    figures |= {"scale_up_domain": 1.0, "node_devices": 1.0, "host_power": 0.0}
     if figures["tdp"] is None:
         figures["tdp"] = power_of_cores(facts["cores"])
     peaks = {kind.removeprefix("peak:"): rate for kind, rate in facts.items() if kind.startswith("peak:")}

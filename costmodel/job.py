@@ -65,12 +65,19 @@ class Assumption:
 # Sections are made at every start and are neither compared nor printed: without the functions for that, it is quicker.
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hardware:
-    """A device and its surroundings. `peak` is of the layers' number format, `peak_16bit` of 16 bits or it if wider."""
+    """A device and its surroundings. `peak` is of the layers' number format, `peak_16bit` of 16 bits or it if wider.
+
+    Attention's kernels take `tile_keys` keys and `tile_rows` queries at a time; `overlap` is the share of moving that
+    hides under their computing.
+    """
 
     memory: Bytes
     memory_bandwidth: BytesPerSecond
     cache: Bytes
     multiprocessors: Count
+    tile_keys: Count
+    tile_rows: Count
+    overlap: Fraction
     peak: FlopPerSecond
     peak_16bit: FlopPerSecond
     link_bandwidth: BytesPerSecond

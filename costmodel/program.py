@@ -25,7 +25,9 @@ class Operator:
     flops, traffic : operations and memory traffic [B].
     inputs, outputs : of that traffic what a product reads of activations and what it writes [B].
     depth : length of its serial walk: k of a product, keys of attention, the row that a block takes.
-    work, blocks : operations of attention as its kernel runs them, and the blocks that it is cut into.
+    work, blocks : operations that attention's time goes by, and the blocks that it is cut into.
+    edge, queries, sharing : of attention under a causal mask the work of one key for every query; queries of a
+        sequence; rows of queries that share a KV head.
     calls : how many equal kernels it stands for; `depth` and `blocks` are those of one, the rest is that of all.
     saved : bytes kept for the backward pass when nothing is recomputed.
     cheap : a memory-bound operator can rebuild what is saved, which selective recomputation does.
@@ -47,6 +49,9 @@ class Operator:
     depth: Number = 0.0
     work: Number = 0.0
     blocks: Number = 0.0
+    edge: Number = 0.0
+    queries: Number = 1.0
+    sharing: Number = 1.0
     calls: Number = field(default_factory=lambda: constant(1.0, "calls", "one kernel unless said otherwise"))
     saved: Number = 0.0
     cheap: bool = False
@@ -123,7 +128,7 @@ def repeated_bytes(times: Count, size: Bytes) -> Bytes:
 
 RECURRING = {
     repeated_count: ("parameters", "calls"),
-    repeated_flops: ("flops", "work"),
+    repeated_flops: ("flops", "work", "edge"),
     repeated_bytes: ("traffic", "inputs", "outputs", "saved"),
 }
 

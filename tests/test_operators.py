@@ -9,8 +9,8 @@ from costmodel.operators.attention import (
     decode_blocks,
     decode_time,
     prefill_blocks,
-    row_padding,
-    tiled_pairs,
+    sharing_rows,
+    tiled_work,
     window_pairs,
 )
 from costmodel.operators.collective import hierarchical_time, ring_time
@@ -38,14 +38,17 @@ def test_a_window_longer_than_everything_is_none():
 
 def test_tiles_on_the_diagonal_are_computed_whole():
     # 256 queries in tiles of 128: two diagonal tiles of 128 × 128, and one full tile below them
-    assert tiled_pairs(attention_pairs(1, 256, 0), 1, 256) == pytest.approx(3 * 128 * 128, rel=0.01)
-    assert tiled_pairs(attention_pairs(1, 1, 40), 1, 1) == attention_pairs(1, 1, 40)
+    assert tiled_work(attention_pairs(1, 256, 0), 256, 256, 256, 128, 16) == pytest.approx(3 * 128 * 128, rel=0.01)
+    # in tiles of 512, as PyTorch's kernel for CPUs takes them, nothing is left out
+    assert tiled_work(attention_pairs(1, 256, 0), 256, 256, 256, 512, 1) == 256 * 256
+    assert tiled_work(41.0, 1.0, 1, 16, 128, 16) == 41
 
 
 def test_single_tokens_pad_the_rows_of_a_tile():
-    assert row_padding(1, 32, 8) == 4  # 4 queries share a KV head, the tile has 16 rows
-    assert row_padding(1, 64, 1) == 1
-    assert row_padding(128, 8, 8) == 1
+    assert sharing_rows(1, 32, 8) == 4
+    assert tiled_work(7.0, 0.0, 1, 4, 128, 16) == 4 * 7  # 4 queries share a KV head, the tile has 16 rows
+    assert tiled_work(7.0, 0.0, 1, 64, 128, 16) == 7
+    assert tiled_work(7.0, 0.0, 1, 1, 512, 1) == 7  # a core takes rows as they come
 
 
 def test_blocks():
@@ -67,6 +70,8 @@ def test_single_tokens_hide_the_shorter_of_computing_and_moving():
     law = rates | constants | {"step_per_key": 2e-9, "time_per_block": 1e-6}
     assert decode_time(0.0, 2e9, 1000.0, **law) == pytest.approx(1e-5 + 1e-3 + 2e-6)
     assert decode_time(4e11, 2e9, 1000.0, **law) == pytest.approx(1e-5 + 1e-3 + 2e-6)
+    both = decode_time(4e11, 2e9, 1000.0, **law, overlap=0.0)
+    assert both == pytest.approx(1e-5 + 1e-3 + 8e-4 + 2e-6)  # on a core nothing hides
     assert decode_time(0.0, 0.0, 4000.0, **law) == pytest.approx(1e-5 + 2 * 2e-6)  # twice for four times as many keys
 
 

@@ -14,9 +14,10 @@ from costmodel.operators.attention import (
     attention_work,
     decode_blocks,
     decode_time,
+    full_pairs,
     prefill_blocks,
-    row_padding,
-    tiled_pairs,
+    sharing_rows,
+    tiled_work,
     window_pairs,
 )
 from costmodel.operators.eager import reached_bandwidth
@@ -25,6 +26,7 @@ from costmodel.units import Number
 
 NO_WINDOW = 1e9  # keys: longer than any context
 WIDE = 2.0  # bytes of queries and outputs
+TILE = 128.0, 16.0  # keys, and rows of queries, that kernels for matrix units take at a time (arXiv:2205.14135)
 # Multi-head latent attention: features of a score and of a value, and what a token leaves in the cache. Prompts have
 # 128 + 64 and 128, generation works on the latent 512 + 64, of which 512 are the value (arXiv:2405.04434, §2.1).
 LATENT = {"attention_prefill": (192.0, 128.0, 320.0), "attention_decode": (576.0, 512.0, 576.0)}
@@ -66,8 +68,10 @@ def columns(records: Sequence[Record], facts: Facts) -> Columns:
     }
 
 
-def counts(records: Sequence[Record], width: Number, moved: Number) -> Columns:
-    """Work [FLOP], traffic [B] and keys of records of one phase.
+def counts(
+    records: Sequence[Record], width: Number, moved: Number, tile_keys: Number = TILE[0], tile_rows: Number = TILE[1]
+) -> Columns:
+    """Work [FLOP] as a kernel of such tiles runs it, traffic [B] and keys of records of one phase.
 
     `width`: bytes of a value of queries and outputs; `moved`: those of keys and values by sequence, head and feature.
     """
@@ -78,10 +82,11 @@ def counts(records: Sequence[Record], width: Number, moved: Number) -> Columns:
     score, value, kept = (np.where(latent, *pair) for pair in zip(LATENT[records[0]["kind"]], usual, strict=True))
     seen, dim = _seen(records), (score + value) / 2
     causal = np.array([bool(r["shape"].get("causal", 1)) for r in records])
-    masked = tiled_pairs(window_pairs(batch, queries, keys - queries, seen), batch, queries)
-    pairs = np.where(causal, masked, batch * queries * keys)
+    masked, full = window_pairs(batch, queries, keys - queries, seen), full_pairs(batch, queries, keys)
+    work = attention_work(np.where(causal, masked, full), heads, dim)
+    edge = np.where(causal, attention_work(full_pairs(batch, queries, 1.0), heads, dim), 0.0)
     return {
-        "work": attention_work(pairs, heads, dim, row_padding(queries, heads, kv_heads)),
+        "work": tiled_work(work, edge, queries, sharing_rows(queries, heads, kv_heads), tile_keys, tile_rows),
         "traffic": attention_bytes(batch, queries, 0.0, heads, dim, width, 0.0) + batch * kv_heads * kept * moved,
         "keys": seen,
     }

@@ -32,7 +32,7 @@ NUMPY = ("add", "relu", "gelu", "layer_norm", "softmax", "embedding")
 DIFFERENTIATED = ("relu", "gelu", "layer_norm", "softmax", "cross_entropy", "embedding", "batch_norm", "max_pool")
 
 # level, rows, columns
-VECTORS = ((1, 64, 768), (1, 4096, 1024), (2, 8, 256), (2, 1024, 768), (3, 16384, 1024))
+VECTORS = ((1, 64, 768), (1, 4096, 1024), (2, 8, 256), (2, 256, 768), (2, 1024, 768), (2, 2048, 1024), (3, 16384, 1024))
 LARGE_VECTORS = ((1, 8192, 8192), (3, 32768, 8192))
 # level, images, channels × height × width
 IMAGES = ((1, 64, 32, 28), (2, 8, 64, 112), (3, 8, 256, 28))

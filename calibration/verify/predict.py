@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from costmodel import ops
-from costmodel.calibration.eager import FP32, TABLE, UPDATE_PASSES
+from costmodel.calibration.eager import FP32, TABLE, TILES, UPDATE_PASSES
 from costmodel.calibration.laws.collective import PASSES
 from costmodel.calibration.measure.record import WIDTH
 from costmodel.calibration.verify.case import Case, Update, Work
@@ -250,8 +250,8 @@ def _laws(given: Mapping[str, object]) -> Laws:
 
 
 def _hardware(figures: Mapping[str, float], peak: float) -> Hardware:
-    named = {"peak": peak, "peak_16bit": peak, "multiprocessors": 1.0}
-    return _section(Hardware, {**{k: v for k, v in figures.items() if ":" not in k}, **named})
+    stated = {name: value for name, value in figures.items() if ":" not in name}
+    return _section(Hardware, {**TILES["cuda"], "multiprocessors": 1.0, **stated, "peak": peak, "peak_16bit": peak})
 
 
 def bounds(case: Case, drawn: Machine) -> tuple[float, float]:

@@ -182,7 +182,7 @@ def _cross(shape: Shape, run: Pass, size: ElementBytes) -> tuple[Operator, ...]:
     return (
         norm("cross norm", tokens, shape.hidden, size),
         product("cross queries", tokens, shape.hidden, shape.hidden, yes, size, kept),
-        attend("cross attention", block, run, shape.heads, shape.heads, pairs, pairs, traffic, shape.frames, kept),
+        attend("cross attention", block, run, shape.heads, shape.heads, pairs, traffic, shape.frames, kept, False),
         product("cross output", tokens, shape.hidden, shape.hidden, yes, size, kept, cheap=False),
         residual,
     )

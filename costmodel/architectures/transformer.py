@@ -20,8 +20,7 @@ from costmodel.operators.attention import (
     full_pairs,
     kv_bytes_per_token,
     prefill_blocks,
-    row_padding,
-    tiled_pairs,
+    sharing_rows,
 )
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes, parameter_count_matmul
 from costmodel.operators.memory_bound import activation_traffic, copy_bytes, norm_bytes, residual_bytes
@@ -231,11 +230,11 @@ def layer(
     attention_out = attention_width(heads, block.head_dim)
     up, ffn = up_width(block.ffn, block.gated, shards), sharded(block.ffn, shards)
     kv = kv_bytes_per_token(kv_heads, block.head_dim, size.kv)
-    pairs = full_pairs(run.sequences, run.queries, run.queries)
-    worked = pairs
-    if masked:
-        pairs = attention_pairs(run.sequences, run.queries, run.context)
-        worked = tiled_pairs(pairs, run.sequences, run.queries)
+    pairs = (
+        attention_pairs(run.sequences, run.queries, run.context)
+        if masked
+        else full_pairs(run.sequences, run.queries, run.queries)
+    )
     normed = saved_bytes(sequence_shard, block.hidden, size.activation)
     attended = saved_bytes(tokens, attention_out, size.activation)
     activated = saved_bytes(tokens, ffn, size.activation)
@@ -270,7 +269,7 @@ def layer(
         run.sequences, run.queries, run.context, heads, block.head_dim, size.activation, kv
     )
     keys, kept = attention_keys(run.queries, run.context), saved_bytes(tokens, qkv, size.activation)
-    attention = attend("attention", block, run, heads, kv_heads, pairs, worked, attended_bytes, keys, kept)
+    attention = attend("attention", block, run, heads, kv_heads, pairs, attended_bytes, keys, kept, masked)
     activation = Operator(
         "activation",
         "memory_bound",
@@ -299,12 +298,13 @@ def attend(
     heads: Number,
     kv_heads: Number,
     pairs: Number,
-    worked: Number,
     traffic: Number,
     keys: Number,
     saved: Number,
+    masked: bool,
 ) -> Operator:
-    """Fused attention on `heads` heads: query-key `pairs`, those a kernel computes (`worked`), `keys` of a query."""
+    """Fused attention on `heads` heads: query-key `pairs`, `keys` of a query, whether a causal mask drops others."""
+    one_key = pass_tokens(run.sequences, run.queries)
     return Operator(
         name,
         "attention",
@@ -312,7 +312,10 @@ def attend(
         flops=attention_flops(pairs, heads, block.head_dim),
         traffic=traffic,
         depth=keys,
-        work=attention_work(worked, heads, block.head_dim, row_padding(run.queries, heads, kv_heads)),
+        work=attention_work(pairs, heads, block.head_dim),
+        edge=attention_work(one_key, heads, block.head_dim) if masked else 0.0,
+        queries=run.queries,
+        sharing=sharing_rows(run.queries, heads, kv_heads),
         blocks=decode_blocks(run.sequences, kv_heads)
         if run.decode
         else prefill_blocks(run.sequences, run.queries, heads),

@@ -31,16 +31,10 @@ def attention_flops(pairs: Count, heads: Count, head_dim: Count, flop_per_multip
     return 2 * flop_per_multiply_add * pairs * heads * head_dim
 
 
-@formula(r"P_{tile}", source="dao-2022")
-def tiled_pairs(pairs: Count, sequences: Count, queries: Count, tile: Count = 128.0) -> Count:
-    """Pairs that a tiled kernel computes: tiles on the diagonal whole, half of which the mask then drops."""
-    return pairs + sequences * queries * (ops.minimum(queries, tile) - 1) / 2
-
-
-@formula(r"\phi_{row}", source="costmodel-prior")
-def row_padding(queries: Count, heads: Count, kv_heads: Count, rows: Count = 16.0) -> Count:
-    """How much work grows because a matrix unit takes whole tiles of `rows` queries that share a KV head."""
-    return ops.maximum(1, rows * kv_heads / (heads * queries))
+@formula(r"g_{row}", source="ainslie-2023")
+def sharing_rows(queries: Count, heads: Count, kv_heads: Count) -> Count:
+    """Rows of queries that share a KV head."""
+    return heads * queries / kv_heads
 
 
 @formula(r"W_{att}", source="costmodel-prior")
@@ -48,15 +42,25 @@ def attention_work(
     pairs: Count,
     heads: Count,
     head_dim: Count,
-    padding: Count,
     softmax_dims: Count = 20.0,
     flop_per_multiply_add: Flop = 2.0,
 ) -> Flop:
-    """Operations that a kernel's time goes by: `pairs` in tiles, padded rows, and the softmax.
+    """Operations that the time of so many pairs goes by: the products of `attention_flops`, and the softmax.
 
     The exponential of a pair costs as much as `softmax_dims` more features of a head.
     """
-    return 2 * flop_per_multiply_add * pairs * heads * (head_dim + softmax_dims) * padding
+    return 2 * flop_per_multiply_add * pairs * heads * (head_dim + softmax_dims)
+
+
+@formula(r"W_{tile}", source="dao-2022")
+def tiled_work(work: Flop, edge: Flop, queries: Count, sharing: Count, tile_keys: Count, tile_rows: Count) -> Flop:
+    """Operations that a tiled kernel runs for `work` that counts: tiles on the diagonal whole, rows filled up.
+
+    It takes `tile_keys` keys at a time: under a causal mask half of a tile on the diagonal is dropped afterwards, and
+    `edge` is the work of one key for every query (0 without a mask). It takes `tile_rows` queries that share a KV head
+    at a time, of which there are `sharing`.
+    """
+    return (work + edge * (ops.minimum(queries, tile_keys) - 1) / 2) * ops.maximum(1, tile_rows / sharing)
 
 
 @formula(r"n_{blk}", source="dao-2022")
@@ -128,16 +132,19 @@ def decode_time(
     step_per_key: Seconds,
     time_per_block: Seconds,
     calls: Count = 1.0,
+    overlap: Fraction = 1.0,
     walk_power: Count = 0.5,
 ) -> Seconds:
     """Time of attention of single tokens: launch, the longer of computing and moving, the walk, blocks that queue.
 
-    The cache streams in while what came before it is computed. Its keys are cut into parts whose results are joined
-    one after the other: with the best number of parts the walk grows with the root of the keys. Arguments are those
-    of `attention_time`; `step_per_key` is the pace at 1,000 keys.
+    The cache streams in while what came before it is computed: `overlap` is the share of the shorter that hides so, all
+    where copies run by themselves, nothing on a core. Keys are cut into parts whose results are joined one after the
+    other: with the best number of parts the walk grows with the root of the keys. Arguments are those of
+    `attention_time`; `step_per_key` is the pace at 1,000 keys.
     """
     compute = work / (compute_efficiency * peak)
     memory = traffic / (bandwidth_efficiency * bandwidth)
     walk = walk_time(keys, step_per_key, power=walk_power)
     queue = ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
-    return calls * launch + ops.maximum(compute, memory) + calls * walk + calls * queue
+    streamed = ops.maximum(compute, memory) + (1 - overlap) * ops.minimum(compute, memory)
+    return calls * launch + streamed + calls * walk + calls * queue

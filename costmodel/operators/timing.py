@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from costmodel.job import AttentionLaw, Hardware, Laws, MatmulLaw, MemoryBoundLaw
-from costmodel.operators.attention import attention_time, decode_time
+from costmodel.operators.attention import attention_time, decode_time, tiled_work
 from costmodel.operators.matmul import matmul_time
 from costmodel.operators.memory_bound import memory_bound_time
 from costmodel.program import Operator
@@ -34,8 +34,17 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
             operator.depth,
         )
     if isinstance(law, AttentionLaw):
-        return (decode_time if operator.operation == "attention_decode" else attention_time)(
+        decode = operator.operation == "attention_decode"
+        work = tiled_work(
             operator.work,
+            operator.edge,
+            operator.queries,
+            operator.sharing,
+            hardware.tile_keys,
+            hardware.tile_rows,
+        )
+        arguments = (
+            work,
             operator.traffic,
             operator.depth,
             operator.blocks,
@@ -49,6 +58,7 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
             law.time_per_block,
             operator.calls,
         )
+        return decode_time(*arguments, hardware.overlap) if decode else attention_time(*arguments)
     return matmul_time(
         operator.flops,
         operator.traffic,
