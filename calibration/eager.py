@@ -77,6 +77,7 @@ COMPUTE = Constant("compute_efficiency", "fraction", 0.7, 0.01, 20.0, 1.0)
 LAUNCH = Constant("launch", "s", 3e-6, 1e-8, 1e-3, 1.5)
 START = Constant("start", "s", 1e-5, 1e-8, 1e-3, 0.7)
 SPEEDUP = Constant("cache_speedup", "1", 2.0, 1.0, 20.0, 0.7)
+PACKING = Constant("packing_rows", "1", 10.0, 0.1, 1000.0, 1.0)
 BLOCK = Constant("time_per_block", "s", 1e-6, 1e-9, 1e-4, 1.5)
 
 
@@ -134,12 +135,13 @@ def _products(law: Law, **fixed: float) -> Law:
         weights = numbers(records, "k") * numbers(records, "n") * _widths(records)
         found = law.columns(records, facts)
         between = found["traffic"] + (numbers(records, "copies", 1.0) - 1) * weights
-        return found | {"working_set": between, "cache": facts["cache"]} | fixed
+        return found | {"working_set": between, "cache": facts["cache"], "rows": numbers(records, "m")} | fixed
 
     def time(working_set: Number, cache: Number, cache_speedup: Number, bandwidth: Number, **rest: Number) -> Number:
         return law.time(bandwidth=reached_bandwidth(working_set, bandwidth, cache, cache_speedup), **rest)
 
-    known = {c.name: c for c in law.constants if c.name not in fixed} | {c.name: c for c in (EFFICIENCY, SPEEDUP)}
+    known = {c.name: c for c in law.constants if c.name not in fixed}
+    known |= {c.name: c for c in (EFFICIENCY, SPEEDUP, PACKING)}
     constants = tuple(known.values())
     return _with_new_memory(replace(law, constants=constants, columns=columns, time=time))
 

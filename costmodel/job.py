@@ -183,7 +183,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatmulLaw:
-    """Constants of the law of matrix products in one number format. `backward`: time of that pass over forward's."""
+    """Constants of the law of matrix products in one number format. `backward`: time of that pass over forward's.
+
+    `packing_rows` is zero where a profile does not state it, as those of GPUs.
+    """
 
     compute_efficiency: Fraction
     bandwidth_efficiency: Fraction
@@ -192,6 +195,7 @@ class MatmulLaw:
     overlap_power: Count
     write_cost: Count
     quantization_passes: Count
+    packing_rows: Count
     backward: Count
 
 

@@ -27,6 +27,8 @@ FAMILY = {
     **dict.fromkeys(("nvfp4", "mxfp4", "int4"), "4bit"),
 }
 FAMILIES = tuple(dict.fromkeys(FAMILY.values()))
+ZERO = ("packing_rows",)  # constants that are nothing where a profile does not state them
+UNSTATED = {"value": 0.0, "unit": "1", "source": "definition", "note": "not of this device"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LARGEST = 1_000_000  # bytes of a profile file
 
@@ -242,9 +244,9 @@ def constants(name: str, compute: str) -> dict[str, Assumption]:
     found = {}
     for law, needed in _sections().items():
         for constant in needed:
-            record = laws[_key(law, FAMILY[compute])][constant]
+            record = laws[_key(law, FAMILY[compute])].get(constant, UNSTATED)
             path = f"profile.{law}.{constant}"
-            status = "default" if record["source"] == "costmodel-prior" else "fitted"
+            status = "default" if record["source"] in ("costmodel-prior", "definition") else "fitted"
             found[path] = Assumption(
                 path,
                 record["value"],
@@ -293,6 +295,8 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
         for key in dict.fromkeys(_key(law, family) for family in FAMILIES):
             for constant, unit in needed.items():
                 record = profile.laws.get(key, {}).get(constant)
+                if record is None and constant in ZERO:
+                    continue
                 if record is None or record.unit != unit:
                     wrong = "is missing" if record is None else f"must have the unit {unit!r}, not {record.unit[:20]!r}"
                     raise ProfileError(

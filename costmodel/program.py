@@ -24,6 +24,7 @@ class Operator:
     parameters : parameters that this device holds for it.
     flops, traffic : operations and memory traffic [B].
     inputs, outputs : of that traffic what a product reads of activations and what it writes [B].
+    rows : of the input of a product, where cores may have to lay out the weights anew for them.
     depth : length of its serial walk: k of a product, keys of attention, the row that a block takes.
     work, blocks : operations that attention's time goes by, and the blocks that it is cut into.
     edge, queries, sharing : of attention under a causal mask the work of one key for every query; queries of a
@@ -46,6 +47,7 @@ class Operator:
     traffic: Number = 0.0
     inputs: Number = 0.0
     outputs: Number = 0.0
+    rows: Number = 1.0
     depth: Number = 0.0
     work: Number = 0.0
     blocks: Number = 0.0

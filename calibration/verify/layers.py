@@ -76,6 +76,7 @@ def linear(
         traffic=matmul_bytes(rows, outputs, inputs, weight, weight) - matrix_bytes(rows, outputs, weight) + out,
         inputs=matrix_bytes(rows, inputs, wide) if narrow else 0.0,
         outputs=out,
+        rows=rows,
         depth=inputs,
     )
     return Layer(operator, dtype, bias and not narrow, data)

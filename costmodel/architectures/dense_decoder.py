@@ -120,6 +120,7 @@ def _head(shape: Shape, tokens: Number, size: ElementBytes, shards: Number) -> t
         traffic=matmul_bytes(tokens, vocab, shape.hidden, size.activation, size.activation),
         inputs=matrix_bytes(tokens, shape.hidden, size.activation),
         outputs=matrix_bytes(tokens, vocab, size.activation),
+        rows=tokens,
         depth=shape.hidden,
         high_precision=True,
     )

@@ -151,6 +151,7 @@ def product(
         traffic=matmul_bytes(m, n, k, size.activation, size.weight),
         inputs=matrix_bytes(m, k, size.activation),
         outputs=matrix_bytes(m, n, size.activation),
+        rows=m,
         depth=k,
         saved=saved,
         cheap=cheap,

@@ -55,14 +55,18 @@ def matmul_time(
     write_cost: Count,
     quantization_passes: Count,
     calls: Count = 1.0,
+    rows: Count = 1.0,
+    packing_rows: Count = 0.0,
 ) -> Seconds:
     """Time of a product: launch, then compute, traffic and the serial walk along k joined by a soft maximum.
 
     Of the `traffic`, a byte of the outputs costs `write_cost` times one that is read. Before a product in 8 or 4 bits
-    its inputs are quantised, which takes as long as reading them `quantization_passes` times at full bandwidth.
-    All counts but `depth` are those of all `calls`, equal products one after the other.
+    its inputs are quantised, which takes as long as reading them `quantization_passes` times at full bandwidth. Cores
+    lay out the weights anew for an input of several `rows`, which takes as long as computing `packing_rows` more.
+    All counts but `depth` and `rows` are those of all `calls`, equal products one after the other.
     """
-    compute = flops / (compute_efficiency * peak)
+    packed = ops.where(rows > 1, packing_rows / rows, 0.0)
+    compute = flops * (1 + packed) / (compute_efficiency * peak)
     memory = (traffic + (write_cost - 1) * outputs) / (bandwidth_efficiency * bandwidth)
     product = ops.soft_maximum(overlap_power, compute, memory, calls * walk_time(depth, step_per_depth))
     return calls * launch + product + quantization_passes * inputs / bandwidth

@@ -75,4 +75,6 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
         law.write_cost,
         law.quantization_passes,
         operator.calls,
+        operator.rows,
+        law.packing_rows,
     )
