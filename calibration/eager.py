@@ -57,9 +57,9 @@ TILES = {
     "cuda": {"tile_keys": attention.TILE[0], "tile_rows": attention.TILE[1], "overlap": 1.0},
     "cpu": {"tile_keys": 512.0, "tile_rows": 1.0, "overlap": 0.0},
 }
-# How often collectives between processes on CPUs pass their payload, what they copy included: gloo sums a copy of all
-# for a reduce-scatter, and gathers into a buffer first (torch/csrc/distributed/c10d/ProcessGroupGloo.cpp).
-GLOO = {"all_reduce": 2.0, "all_gather": 2.0, "reduce_scatter": 3.0}
+# How often collectives between processes on CPUs pass their payload. Where the result is another array, gloo works in
+# a buffer that is made and copied, and all-reduces it for a reduce-scatter (c10d/ProcessGroupGloo.cpp in PyTorch).
+GLOO = {"all_reduce": 2.0, "all_gather": 1.0, "reduce_scatter": 2.0}
 PROMPTS, TOKENS = attention.PROMPTS.name, attention.TOKENS.name
 # Constants of the engine's laws that this machine does not fit, with their units, by law.
 UNUSED: dict[str, dict[str, tuple[float, str]]] = {
@@ -73,6 +73,7 @@ TABLE = "memory_bound:table"
 FP32 = 4.0
 
 EFFICIENCY = Constant("bandwidth_efficiency", "fraction", 0.5, 0.002, 5.0, 1.5)
+READ = replace(EFFICIENCY, start=0.8, spread=0.5)  # of keys and values, which a single token reads once, as a copy does
 COMPUTE = Constant("compute_efficiency", "fraction", 0.7, 0.01, 20.0, 1.0)
 LAUNCH = Constant("launch", "s", 3e-6, 1e-8, 1e-3, 1.5)
 START = Constant("start", "s", 1e-5, 1e-8, 1e-3, 0.7)
@@ -169,7 +170,8 @@ def _attention(name: str, kind: str, time: Any) -> Law:
     def cached(traffic: Number, bandwidth: Number, cache: Number, cache_speedup: Number, **rest: Number) -> Number:
         return time(traffic=traffic, bandwidth=reached_bandwidth(traffic, bandwidth, cache, cache_speedup), **rest)
 
-    return _law(name, (COMPUTE, EFFICIENCY, LAUNCH, BLOCK, SPEEDUP), group, columns, cached)
+    known = COMPUTE, READ if decode else EFFICIENCY, replace(LAUNCH, start=6e-6, spread=1.0), BLOCK, SPEEDUP
+    return _law(name, known, group, columns, cached)
 
 
 def _convolution_group(record: Record) -> str | None:
@@ -244,18 +246,25 @@ def _link_group(record: Record) -> str | None:
 
 
 def _link_columns(records: Sequence[Record], facts: Facts) -> Columns:
-    found = collective.shared(records) | {"bandwidth": facts["link_bandwidth"], "latency_per_rank": 0.0, "new": 0.0}
+    found = collective.shared(records) | {"bandwidth": facts["link_bandwidth"], "latency_per_rank": 0.0, "buffer": 0.0}
+    caches = records[0]["environment"]["caches"]
+    found["cache"] = found["ranks"] * max(caches.get("L2") or 1.0, 1.0)
     if records[0]["device"] == "cpu":
         operations = [r["shape"]["operation"] for r in records]
-        buffer = np.where(np.array(operations) == "all_reduce", 0.0, found["payload"])
         found["passes"] = np.array([GLOO[operation] for operation in operations])
+        buffer = np.where(np.array(operations) == "all_reduce", 0.0, found["payload"])
+        reached = core_bandwidth(_reached(buffer, facts), found["ranks"])
+        found["buffer"] = copy_bytes(buffer, 1.0, 1.0) / reached
         if "fresh_rate" in facts:
-            found["new"] = fresh_time(buffer, core_bandwidth(facts["fresh_rate"], found["ranks"]))
+            found["buffer"] += fresh_time(buffer, core_bandwidth(facts["fresh_rate"], found["ranks"]))
     return found
 
 
-def _link_time(new: Number, **arguments: Number) -> Number:
-    return ops.total({"collective": ring_time(**arguments), "new memory": new})
+def _link_time(
+    payload: Number, bandwidth: Number, cache: Number, cache_speedup: Number, buffer: Number, **rest: Number
+) -> Number:
+    reached = reached_bandwidth(payload, bandwidth, cache, cache_speedup)
+    return ops.total({"collective": ring_time(payload, bandwidth=reached, **rest), "buffer": buffer})
 
 
 def _chain_group(record: Record) -> str | None:
@@ -309,8 +318,10 @@ LAWS = (
         "collectives",
         (
             replace(EFFICIENCY, start=0.8, low=0.05, high=1.5, spread=0.3),
-            Constant("latency", "s", 2e-4, 1e-6, 1e-1, 1.0),
-            Constant("overlap_power", "1", 1.0, 0.5, 4.0, 0.3),
+            Constant("latency", "s", 2.5e-4, 1e-6, 1e-1, 0.7),
+            Constant("overlap_power", "1", 1.0, 0.5, 4.0, 0.1),
+            # Small payloads stay in the cores' own caches; an estimate, whose gradients do not, leaves that out.
+            replace(SPEEDUP, spread=0.3),
         ),
         _link_group,
         _link_columns,
