@@ -26,10 +26,11 @@ from costmodel.operators.convolution import (
     convolution_time,
     convolved_size,
 )
-from costmodel.operators.eager import core_bandwidth, fresh_time, reached_bandwidth, written_bytes
+from costmodel.operators.eager import core_bandwidth, fresh_time, reached_bandwidth, rounds, written_bytes
 from costmodel.operators.launch import host_call_time
 from costmodel.operators.memory_bound import copy_bytes, memory_bound_time
 from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
+from costmodel.parallel.pipeline import repeated
 from costmodel.profile import FAMILY
 from costmodel.units import Number
 
@@ -246,12 +247,13 @@ def _link_group(record: Record) -> str | None:
 
 
 def _link_columns(records: Sequence[Record], facts: Facts) -> Columns:
-    found = collective.shared(records) | {"bandwidth": facts["link_bandwidth"], "latency_per_rank": 0.0, "buffer": 0.0}
-    caches = records[0]["environment"]["caches"]
-    found["cache"] = found["ranks"] * max(caches.get("L2") or 1.0, 1.0)
+    own = records[0]["environment"]["caches"].get("L2") or 1.0
+    found = collective.shared(records) | {"bandwidth": facts["link_bandwidth"], "latency_per_rank": 0.0}
+    found |= {"cache": own * found["ranks"], "rounds": 1.0, "buffer": 0.0}
     if records[0]["device"] == "cpu":
         operations = [r["shape"]["operation"] for r in records]
         found["passes"] = np.array([GLOO[operation] for operation in operations])
+        found["rounds"] = rounds(found["passes"])
         buffer = np.where(np.array(operations) == "all_reduce", 0.0, found["payload"])
         reached = core_bandwidth(_reached(buffer, facts), found["ranks"])
         found["buffer"] = copy_bytes(buffer, 1.0, 1.0) / reached
@@ -261,10 +263,18 @@ def _link_columns(records: Sequence[Record], facts: Facts) -> Columns:
 
 
 def _link_time(
-    payload: Number, bandwidth: Number, cache: Number, cache_speedup: Number, buffer: Number, **rest: Number
+    payload: Number,
+    bandwidth: Number,
+    latency: Number,
+    cache: Number,
+    cache_speedup: Number,
+    rounds: Number,
+    buffer: Number,
+    **rest: Number,
 ) -> Number:
     reached = reached_bandwidth(payload, bandwidth, cache, cache_speedup)
-    return ops.total({"collective": ring_time(payload, bandwidth=reached, **rest), "buffer": buffer})
+    time = ring_time(payload, bandwidth=reached, latency=repeated(rounds, latency), **rest)
+    return ops.total({"collective": time, "buffer": buffer})
 
 
 def _chain_group(record: Record) -> str | None:

@@ -211,12 +211,13 @@ def _facts(records: Sequence[Record], environment: Record) -> dict[str, float]:
     facts |= {name: found[name] for name in ("memory_bandwidth", "cache", "cache_speedup")}
     filled = [r for r in records if r["kind"] == "bandwidth" and r["shape"]["operation"] == "fresh"]
     rates = [fresh_rate(r["bytes"], r["time_s"], facts["memory_bandwidth"]) for r in filled if r["bytes"] >= LARGE]
-    if rates and min(rates) > 0:
-        facts["fresh_rate"] = float(np.median(rates))
+    made = [rate for rate in rates if rate > 0]  # filled faster than memory allows: an allocator had kept the array
+    if made:
+        facts["fresh_rate"] = float(np.median(made))
     linked = [r for r in records if eager.LAWS[-1].group(r)]
     if linked:
-        made = eager.LAWS[-1].columns(linked, facts | {"link_bandwidth": 1.0})
-        moved = made["passes"] * (made["ranks"] - 1) / made["ranks"] * made["payload"]
+        counted = eager.LAWS[-1].columns(linked, facts | {"link_bandwidth": 1.0})
+        moved = counted["passes"] * (counted["ranks"] - 1) / counted["ranks"] * counted["payload"]
         facts["link_bandwidth"] = float(np.quantile(moved / [r["time_s"] for r in linked], BEST))
     accelerator = environment.get("accelerator") or {}
     memory = accelerator.get("memory_bytes") or environment.get("memory_bytes")

@@ -70,6 +70,12 @@ def core_bandwidth(bandwidth: BytesPerSecond, cores: Count) -> BytesPerSecond:
     return bandwidth / cores
 
 
+@formula(r"n_{round}", source="costmodel-prior")
+def rounds(passes: Count, usual: Count = 2.0) -> Count:
+    """Latencies of a collective over those of an all-reduce, of `usual` passes: one to begin, one for each pass."""
+    return (1 + passes) / (1 + usual)
+
+
 @formula(r"t_{unit}", source="definition")
 def time_per_unit(duration: Seconds, units: Count) -> Seconds:
     """Time of a call over what it delivers."""
