@@ -37,18 +37,18 @@ def test_a_machine_that_was_not_measured_says_what_to_run(folder, capsys):
 
 def test_facts_have_units_and_come_from_the_profile(folder):
     facts = dict(machine.facts(EXAMPLE))
-    # 215.7e9 FLOP/s, 29.46e9 B/s, 20.98e6 B in the shipped profile
-    assert facts["peak fp32"] == "216 GFLOP/s"
-    assert facts["memory bandwidth"] == "29.5 GB/s"
-    assert facts["last cache"] == "21 MB"
+    # 227.6e9 FLOP/s, 31.24e9 B/s, 33.84e6 B in the shipped profile
+    assert facts["peak fp32"] == "228 GFLOP/s"
+    assert facts["memory bandwidth"] == "31.2 GB/s"
+    assert facts["last cache"] == "33.8 MB"
     assert facts["cores"] == "2"
     assert dict(machine.facts("h100-sxm"))["memory"] == "80 GB"
 
 
 def test_the_sentence_names_peaks_bandwidth_and_fit(folder):
     said = machine.sentence(profile.load(EXAMPLE))
-    assert said.startswith("AMD EPYC, 2 cores: computes fp32 216 GFLOP/s, ")
-    assert "moves 29.5 GB/s" in said
+    assert said.startswith("AMD EPYC, 2 cores: computes fp32 228 GFLOP/s, ")
+    assert "moves 31.2 GB/s" in said
     rows = profile.load(EXAMPLE)["fit"].values()
     assert f"{len(rows)} laws, fitted to {sum(row['n'] for row in rows):,} records" in said
 

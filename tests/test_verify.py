@@ -241,9 +241,12 @@ def test_records_without_products_are_refused() -> None:
         local.fitted([r for r in read(RECORDS) if r["kind"] == "launch"])
 
 
-@pytest.mark.parametrize("law", eager.LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("law", [law for law in eager.LAWS if law.name != "optimizer"], ids=lambda law: law.name)
 def test_extremes_that_a_fit_has_not_seen(law: Law) -> None:
-    """Largest and smallest third of the shapes of each format or class from the other two thirds, pooled by law."""
+    """Largest and smallest third of the shapes of each format or class from the other two thirds, pooled by law.
+
+    Classes of fewer than six records (every optimizer) are too few.
+    """
     groups: dict[str, list[Record]] = {}
     for record in (records := read(RECORDS)):
         key = law.group(record)
