@@ -305,7 +305,9 @@ def attend(
     masked: bool,
 ) -> Operator:
     """Fused attention on `heads` heads: query-key `pairs`, `keys` of a query, whether a causal mask drops others."""
-    one_key = pass_tokens(run.sequences, run.queries)
+    edge = (
+        pass_tokens(run.sequences, run.queries) if masked else constant(0.0, "edge", "without a mask all pairs count")
+    )
     return Operator(
         name,
         "attention",
@@ -314,7 +316,7 @@ def attend(
         traffic=traffic,
         depth=keys,
         work=attention_work(pairs, heads, block.head_dim),
-        edge=attention_work(one_key, heads, block.head_dim) if masked else 0.0,
+        edge=attention_work(edge, heads, block.head_dim),
         queries=run.queries,
         sharing=sharing_rows(run.queries, heads, kv_heads),
         blocks=decode_blocks(run.sequences, kv_heads)
