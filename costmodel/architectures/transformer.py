@@ -305,9 +305,7 @@ def attend(
     masked: bool,
 ) -> Operator:
     """Fused attention on `heads` heads: query-key `pairs`, `keys` of a query, whether a causal mask drops others."""
-    edge = (
-        pass_tokens(run.sequences, run.queries) if masked else constant(0.0, "edge", "no mask: all pairs count")
-    )
+    edge = pass_tokens(run.sequences, run.queries) if masked else constant(0.0, "edge", "no mask: all pairs count")
     return Operator(
         name,
         "attention",
