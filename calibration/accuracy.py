@@ -4,10 +4,10 @@
 published tables.
 
 Rows of one device, number format and library (a law's `cell`) are fitted together. Held out are: a *random* third by
-the records' ids; the *largest* and the *smallest* third by operations or bytes; and a whole *device*, predicted with
-constants that were fitted to the same cell of the other devices. Beside each law stands its baseline, fitted to the
-same rows. A law is fitted with the prior that all other devices give; its baseline has so few constants that it needs
-none.
+the records' ids; the *largest* and the *smallest* third by operations or bytes; a *library*, predicted with
+constants of the others on the same device; and a whole *device*, predicted with constants that were fitted to the same
+cell of the other devices. Beside each law stands its baseline, fitted to the same rows. A law is fitted with the prior
+that all other devices give; its baseline has so few constants that it needs none.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,9 @@ from costmodel.calibration import facts, laws, prior, records
 from costmodel.calibration.fit import Fit, Prior, fit, judged, predict
 from costmodel.calibration.law import Columns, Law, Record
 from costmodel.calibration.measure.record import key
+from costmodel.ranges import Z90
 
-SPLITS = ("random", "largest", "smallest", "device")
+SPLITS = ("random", "largest", "smallest", "library", "device")
 FEWEST = 30  # rows that a cell needs to be split
 
 
@@ -66,28 +68,50 @@ def cells(law: Law, found: Iterable[Record], fewest: int = FEWEST) -> list[Cell]
     return made
 
 
-def judge(law: Law, made: Sequence[Cell]) -> dict[str, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]]:
-    """Held-out errors ln(predicted/measured) by split and (cell, device): of the baseline, and of the law."""
-    baseline = law.baseline()
+class Held(NamedTuple):
+    """Rows held out: ln(predicted/measured) of the baseline and of the law, and which lie in the law's 80 % range."""
+
+    naive: np.ndarray
+    law: np.ndarray
+    inside: np.ndarray
+
+
+Errors = dict[str, dict[tuple[str, str], Held]]  # by split, then by cell and device
+Rows = tuple[Columns, np.ndarray]
+
+
+def judge(law: Law, made: Sequence[Cell]) -> Errors:
+    """What is held out of each cell, and how it is predicted."""
     whole = [fit(law, c.columns, c.times) for c in made]
-    errors: dict[str, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]] = {split: {} for split in SPLITS}
+    errors: Errors = {split: {} for split in SPLITS}
     for c in made:
-        known = others(law, c, made, whole)
+        known, where, rows = others(law, c, made, whole), (c.name, c.device), (c.columns, c.times)
         for split, train, test in _thirds(c):
-            columns, times = c.rows(test)
-            pair = []
-            for which, start in ((baseline, None), (law, known)):
-                found = fit(which, *c.rows(train), start)
-                pair.append(np.log(predict(which, found.constants, columns) / times))
-            errors[split][c.name, c.device] = (pair[0], pair[1])
-        siblings = [o for o in made if o.name == c.name and o.device != c.device]
-        if siblings:
-            pair = []
-            for which in (baseline, law):
-                found = fit(which, *_joined(siblings))
-                pair.append(np.log(predict(which, found.constants, c.columns) / c.times))
-            errors["device"][c.name, c.device] = (pair[0], pair[1])
+            errors[split][where] = _held_out(law, c.rows(train), c.rows(test), known)
+        if near := [o for o in made if (o.device, o.group) == (c.device, c.group) and o.name != c.name]:
+            errors["library"][where] = _held_out(law, _joined(near), rows, known, _apart(law, c, made, whole))
+        if elsewhere := [o for o in made if o.name == c.name and o.device != c.device]:
+            errors["device"][where] = _held_out(law, _joined(elsewhere), rows)
     return errors
+
+
+def _held_out(
+    law: Law, train: Rows, test: Rows, known: Prior | None = None, apart: Mapping[str, float] | None = None
+) -> Held:
+    columns, times = test
+    baseline = law.baseline()
+    old, new = fit(baseline, *train), fit(law, *train, known)
+    naive, own = (np.log(predict(f.law, f.constants, columns) / times) for f in (old, new))
+    return Held(naive, own, np.abs(own) <= Z90 * new.spread(columns, apart))
+
+
+def _apart(law: Law, cell: Cell, made: Sequence[Cell], fits: Sequence[Fit]) -> dict[str, float]:
+    """How far libraries lie apart, told by all cells of the group but this one."""
+    devices: dict[str, list[Fit]] = defaultdict(list)
+    for c, f in zip(made, fits, strict=True):
+        if c.group == cell.group and c is not cell:
+            devices[c.device].append(f)
+    return prior.between(law, devices.values())
 
 
 def others(law: Law, cell: Cell, made: Sequence[Cell], fits: Sequence[Fit]) -> Prior:
@@ -98,7 +122,10 @@ def others(law: Law, cell: Cell, made: Sequence[Cell], fits: Sequence[Fit]) -> P
 
 
 def table(law: Law, made: Sequence[Cell], detail: bool = True) -> str:
-    """The errors of a law as text, median % / p90 %, baseline → law: over all rows, by cell and by device left out."""
+    """The errors of a law as text: median % / p90 %, baseline → law · per cent of the rows in its 80 % range.
+
+    Over all rows, by cell, and by device.
+    """
     errors = judge(law, made)
     everything = _line("all", errors, lambda key: True)
     lines = [f"{law.name}: {len(made)} cells, {sum(len(c.times) for c in made)} rows", _heading(), everything]
@@ -132,26 +159,23 @@ def _joined(made: Sequence[Cell]) -> tuple[Columns, np.ndarray]:
 
 
 def _heading() -> str:
-    return f"{'':34}" + "".join(f"{split:>30}" for split in SPLITS)
+    return f"{'':40}" + "".join(f"{split:>28}" for split in SPLITS)
 
 
-def _line(
-    name: str,
-    errors: dict[str, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]],
-    chosen: Callable[[tuple[str, str]], bool],
-) -> str:
-    text = f"  {name:32}"
+def _line(name: str, errors: Errors, chosen: Callable[[tuple[str, str]], bool]) -> str:
+    text = f"  {name:38}"
     for split in SPLITS:
-        found = [pair for where, pair in errors[split].items() if chosen(where)]
-        if found and sum(len(new) for _, new in found):
-            old, new = (judged(np.concatenate(column)) for column in zip(*found, strict=True))
-            text += f"{_shown(old):>15} →{_shown(new):>13}"
-        else:
-            text += f"{'–':>30}"
+        found = [held for where, held in errors[split].items() if chosen(where) and len(held.law)]
+        shown = "–"
+        if found:
+            naive, law, inside = (np.concatenate(column) for column in zip(*found, strict=True))
+            shown = f"{_shown(naive)} → {_shown(law)} · {100 * inside.mean():.0f}"
+        text += f"{shown:>28}"
     return text
 
 
-def _shown(s: dict[str, float]) -> str:
+def _shown(errors: np.ndarray) -> str:
+    s = judged(errors)
     return f"{100 * s['median']:.1f}/{100 * s['p90']:.0f}"
 
 

@@ -310,7 +310,7 @@ HOST = _law(
 )
 LAWS = (
     _products(matmul.PLAIN, **PACKED),
-    _products(matmul.NARROW, **PACKED),
+    _products(matmul.NARROW, timer=0.0, **PACKED),
     _attention(PROMPTS, "attention_prefill", attention_time),
     _attention(TOKENS, "attention_decode", decode_time),
     _law("convolution", (COMPUTE, EFFICIENCY, LAUNCH), _convolution_group, _convolution_columns, convolution_time),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.calibration.law import Columns, Facts, Law, Record
+from costmodel.ranges import Z90
 
 NOISE = 0.15  # scatter of ln(time) about a law: where residuals begin to count less than squared
 STARTS = 3  # the prior's centre, then deterministic points about it
@@ -41,6 +42,25 @@ class Fit:
     def summary(self) -> dict[str, float]:
         """Number of records, median and 90th percentile of |predicted/measured − 1|, bias (median, signed)."""
         return judged(self.residuals)
+
+    @property
+    def scatter(self) -> float:
+        """How far single records lie from the law: s.d. of the normal law whose middle 80 % is as wide as theirs."""
+        return float(np.quantile(np.abs(self.residuals), 0.8)) / Z90
+
+    def spread(self, columns: Columns, apart: Mapping[str, float] | None = None) -> np.ndarray:
+        """How far records that the fit has not seen lie from it (s.d. of ln): errors of the constants, and scatter.
+
+        `apart`: how far the constants of these records themselves may lie from the fit's (s.d. of ln).
+        """
+        names, step = [c.name for c in self.law.constants], 1e-4
+        moved = [self.constants | {name: self.constants[name] * np.exp(step)} for name in names]
+        base = np.log(predict(self.law, self.constants, columns))
+        slopes = np.array([np.log(predict(self.law, m, columns)) - base for m in moved]) / step
+        error = np.array([self.errors[name] for name in names])
+        covariance = self.correlations * np.outer(error, error)
+        covariance += np.diag([(apart or {}).get(name, 0.0) ** 2 for name in names])
+        return np.sqrt(np.einsum("in,ij,jn->n", slopes, covariance, slopes) + self.scatter**2)
 
     def report(self) -> str:
         """Constants with errors, correlations worth knowing, residuals and warnings, as text."""

@@ -296,6 +296,7 @@ def profile_of(found: Fitted, records: Sequence[Record], name: str, meaning: str
         laws["optimizer"] = {name: adam[name] for name in laws["optimizer"]}
     if not found.environment.get("accelerator"):
         laws["framework"] |= _process(found.calls, _drift(records))
+        laws[f"matmul:{profiles.WEIGHT_ONLY}"] = laws["matmul:16bit"]  # the prior of GPUs says nothing of a processor
     environment = found.environment
     return {
         "schema": "costmodel/profile/1",
@@ -308,7 +309,7 @@ def profile_of(found: Fitted, records: Sequence[Record], name: str, meaning: str
         "calls": {k: _rounded(v) for k, v in found.calls.items()},
         "warnings": _warnings(records),
         "fit": {key: _judged(result) for key, result in found.fits.items()},
-        "scatter": {key: _rounded(_scatter(result.residuals)) for key, result in found.fits.items()} | _drift(records),
+        "scatter": {key: _rounded(result.scatter) for key, result in found.fits.items()} | _drift(records),
     }
 
 
@@ -334,11 +335,6 @@ def _judged(result: Fit) -> dict[str, Any]:
     """How well a law meets its records: how many, median and p90 of the error, bias, warnings."""
     summary = {name: int(value) if name == "n" else _rounded(value) for name, value in result.summary().items()}
     return summary | {"warnings": list(result.warnings)}
-
-
-def _scatter(residuals: np.ndarray) -> float:
-    """The standard deviation of a normal law whose middle 80 % is as wide as that of the residuals."""
-    return float(np.quantile(np.abs(residuals), 0.8)) / Z90
 
 
 def _constant(result: Fit, name: str, unit: str) -> dict[str, Any]:

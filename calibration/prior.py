@@ -1,8 +1,8 @@
-"""What devices measured so far say of one that was not: a centre and a spread for each constant of a law."""
+"""What devices and libraries measured so far say of one that was not: a centre, and how far constants lie apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -28,3 +28,19 @@ def shared(law: Law, fits: Sequence[Fit]) -> Prior:
         between = (np.sum((values - centre) ** 2) + c.spread**2) / (len(values) + 1)
         prior[c.name] = (float(np.exp(centre)), float(np.sqrt(between + own)))
     return prior
+
+
+def between(law: Law, devices: Iterable[Sequence[Fit]]) -> dict[str, float]:
+    """How far a constant of one library lies from that of another on the same device (s.d. of its logarithm).
+
+    From the fits of each device's libraries, all devices pooled; 0 where none has two of them.
+    """
+    fits = [list(f) for f in devices]
+    apart = {}
+    for c in law.constants:
+        told = [np.log([f.constants[c.name] for f in each if f.errors[c.name] < IDENTIFIED]) for each in fits]
+        several = [values for values in told if len(values) > 1]
+        squares = sum(float(np.sum((values - values.mean()) ** 2)) for values in several)
+        freedom = sum(len(values) - 1 for values in several)
+        apart[c.name] = float(np.sqrt(squares / freedom)) if freedom else 0.0
+    return apart

@@ -146,7 +146,9 @@ def either(tag: str, message: str, **keys: str) -> Discriminator:
 
 
 Text: TypeAlias = Annotated[StrictStr, AfterValidator(_text)]
-Format: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "mxfp4", "int8", "int4"]
+Format: TypeAlias = Literal[
+    "fp32", "tf32", "bf16", "fp16", "fp8", "fp8-block", "mxfp8", "nvfp4", "mxfp4", "int8", "int4"
+]
 Tokens: TypeAlias = Annotated[int, Figure("1e12", "1", "1e18", whole=True)]
 Samples: TypeAlias = Annotated[int, Figure("1.28e6", "1", "1e15", whole=True)]
 Length: TypeAlias = Annotated[int, Figure("8192", "1", "1e9", whole=True)]

@@ -24,11 +24,13 @@ FAMILY = {
     **dict.fromkeys(("fp64", "fp32", "tf32"), "32bit"),
     **dict.fromkeys(("bf16", "fp16"), "16bit"),
     **dict.fromkeys(("fp8", "mxfp8", "int8"), "8bit"),
+    "fp8-block": "8bit-block",
     **dict.fromkeys(("nvfp4", "mxfp4", "int4"), "4bit"),
 }
-FAMILIES = tuple(dict.fromkeys(FAMILY.values()))
 ZERO = ("packing_rows",)  # constants that are nothing where a profile does not state them
 UNSTATED = {"value": 0.0, "unit": "1", "source": "definition", "note": "not of this device"}
+WEIGHT_ONLY = "weight-only"  # products in 16 bits that unpack their weights on the way
+PRODUCTS = (*dict.fromkeys(FAMILY.values()), WEIGHT_ONLY)  # kinds of products with constants of their own
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LARGEST = 1_000_000  # bytes of a profile file
 
@@ -238,13 +240,17 @@ def load(name: str) -> dict[str, Any]:
     return _read(path, changed)
 
 
-def constants(name: str, compute: str) -> dict[str, Assumption]:
-    """The constants that a job needs of a profile, for layers that compute in format `compute`, by path in the job."""
-    laws = load(name)["laws"]
+def constants(name: str, compute: str, unpacked: bool = False) -> dict[str, Assumption]:
+    """The constants that a job needs of a profile, by path in the job.
+
+    Layers compute in format `compute`, with weights `unpacked` on the way where those are narrower.
+    """
+    laws, family = load(name)["laws"], FAMILY[compute]
+    products = WEIGHT_ONLY if unpacked and family == "16bit" else family
     found = {}
     for law, needed in _sections().items():
         for constant in needed:
-            record = laws[_key(law, FAMILY[compute])].get(constant, UNSTATED)
+            record = laws[_key(law, products)].get(constant, UNSTATED)
             path = f"profile.{law}.{constant}"
             status = "default" if record["source"] in ("costmodel-prior", "definition") else "fitted"
             found[path] = Assumption(
@@ -260,12 +266,12 @@ def constants(name: str, compute: str) -> dict[str, Assumption]:
     return found
 
 
-def _key(law: str, family: str) -> str:
-    """Where a profile keeps a job's law, when layers compute in formats of this family."""
+def _key(law: str, products: str) -> str:
+    """Where a profile keeps a job's law, for layers with products of this kind."""
     if law in CLASSES:
         return f"memory_bound:{law}"
-    wide = max(family, "16bit", key=FAMILIES[::-1].index)
-    return {"matmul": f"matmul:{family}", "matmul_16bit": f"matmul:{wide}"}.get(law, law)
+    wide = products if products == "32bit" else "16bit"
+    return {"matmul": f"matmul:{products}", "matmul_16bit": f"matmul:{wide}"}.get(law, law)
 
 
 @cache
@@ -292,7 +298,7 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
         said = " ".join(_wrong(invalid).split())
         raise ProfileError(f"{path}: {said}; make it anew with `costmodel calibrate`") from None
     for law, needed in _sections().items():
-        for key in dict.fromkeys(_key(law, family) for family in FAMILIES):
+        for key in dict.fromkeys(_key(law, products) for products in PRODUCTS):
             for constant, unit in needed.items():
                 record = profile.laws.get(key, {}).get(constant)
                 if record is None and constant in ZERO:

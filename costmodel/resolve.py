@@ -10,10 +10,7 @@ from costmodel.architectures.kinds import Architecture, Samples
 from costmodel.catalog import CatalogError, economics, embodied, formats, grids, prices, pue
 from costmodel.compression.effects import (
     SPARSE_GAIN,
-    UNPACKED_RATE,
     UNPACKING,
-    UNPACKING_IN_TRAINING,
-    Gain,
     Weights,
     cache_format,
     pruned,
@@ -85,13 +82,13 @@ def resolve(scenario: Scenario) -> Resolved:
     for field in made.fields:
         book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
     hardware = device(scenario.hardware, USER)
-    compute, gains = _precision(book, scenario, hardware, made)
-    _hardware(book, hardware, compute, gains)
+    compute, sparse, unpacked = _precision(book, scenario, hardware, made)
+    _hardware(book, hardware, compute, sparse)
     _work(book, scenario, made)
     _traffic(book, scenario)
     _layout(book, scenario)
     _costs(book, scenario, hardware, made)
-    _profile(book, scenario, hardware, compute, made)
+    _profile(book, scenario, hardware, made, compute, unpacked)
     missing = set(book.units) - set(book.found)
     if missing:
         raise AssertionError(f"unresolved: {sorted(missing)}")
@@ -134,8 +131,11 @@ def _fitting(scenario: Scenario, model: Model) -> Model:
     return model
 
 
-def _precision(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> tuple[str, list[Gain]]:
-    """Set the number formats; returns that of the layers' products, and what compression makes of their rate."""
+def _precision(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> tuple[str, bool, bool]:
+    """Set the number formats; returns that of the layers' products.
+
+    Beside it: whether these skip a pattern of zeros, and whether they unpack narrower weights on the way.
+    """
     said = scenario.precision
     asked = said.compute or device.usual_format
     wide = device.wide_format(asked)
@@ -157,11 +157,11 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     ends = plain.value if training else max(size, plain.value)
     book.set("precision.ends", ends, "default", RULE, note="embedding, head and norms are not compressed")
     unpacked = held.format != compute and held.memory < formats.number_format(compute).bytes
-    if unpacked:
-        value, low, high, source = UNPACKING_IN_TRAINING if training else UNPACKING
+    if unpacked and training:
+        value, low, high, source = UNPACKING
         book.set("precision.unpacking", value, "fitted", source, low, high, f"{held.format} to {compute}")
     else:
-        book.set("precision.unpacking", 0.0, "default", "definition", note="products compute with weights as they are")
+        book.set("precision.unpacking", 0.0, "default", "definition", note="no weights are unpacked in memory")
     book.set("precision.logits", formats.number_format("fp32").bytes, "default", "micikevicius-2018", note="fp32")
     optimizer = getattr(scenario.workload, "optimizer", "adamw")
     moments = MOMENTS[optimizer]
@@ -170,20 +170,19 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=note)
     traffic = update_bytes(state, moments, size)
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
-    return compute, [SPARSE_GAIN] * held.sparse + [UNPACKED_RATE] * (unpacked and not training)
+    return compute, held.sparse, unpacked and not training
 
 
-def _hardware(book: _Book, device: Device, compute: str, gains: list[Gain]) -> None:
+def _hardware(book: _Book, device: Device, compute: str, sparse: bool) -> None:
     status, source, wide = device.status, device.source, device.wide_format(compute)
     for name in ("memory", "memory_bandwidth", "tdp"):
         book.set(f"hardware.{name}", device.figure(name), status, source)
     dense = device.peak(compute)
     book.set("hardware.peak", dense, status, source, note=f"dense {compute}")
-    for gain, least, most, origin, note in gains:
-        was = book.found["hardware.peak"]
-        low, high = compressed_peak(was.low or was.value, least), compressed_peak(was.high or was.value, most)
-        note = f"{was.note}, times {gain:g}: {note}"
-        book.set("hardware.peak", compressed_peak(was.value, gain), "default", origin, low, high, note)
+    if sparse:
+        *gains, origin, why = SPARSE_GAIN
+        rate, low, high = (compressed_peak(dense, gain) for gain in gains)
+        book.set("hardware.peak", rate, "default", origin, low, high, f"dense {compute}, times {gains[0]:g}: {why}")
     book.set("hardware.peak_16bit", device.peak(wide), status, source, note=f"dense {wide}")
     tdp = device.figure("tdp")
     priors = {
@@ -286,11 +285,11 @@ def _layout(book: _Book, scenario: Scenario) -> None:
     book.given_or("parallelism.sequence_parallel", said.sequence_parallel, training, RULE, note=note)
 
 
-def _profile(book: _Book, scenario: Scenario, device: Device, compute: str, made: Architecture) -> None:
+def _profile(book: _Book, scenario: Scenario, device: Device, made: Architecture, compute: str, unpacked: bool) -> None:
     """The constants of the laws, each with a word on what it is."""
     name = scenario.profile or device.profile or profile.shipped(device.id)
     fitted, judged = str(profile.load(name).get("meaning", f"profile {name}")), "judgement, not a fit"
-    for path, constant in profile.constants(name, compute).items():
+    for path, constant in profile.constants(name, compute, unpacked).items():
         note = constant.note or (judged if constant.status == "default" else fitted)
         book.found[path] = replace(constant, note=note)
     if not made.generates:

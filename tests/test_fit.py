@@ -122,8 +122,9 @@ def test_hand_computed_time():
 
 def test_what_a_fit_can_find_is_what_the_engine_takes():
     engine = {path.split(".")[-1] for path in leaves(MatmulLaw)}
+    told = {c.name for c in NARROW.constants} - {"timer"}  # of the timing
     # no forward record tells of the backward pass, and only a core lays weights out anew
-    assert {c.name for c in NARROW.constants} == engine - {"backward", "packing_rows"}
+    assert told == engine - {"backward", "packing_rows"}
     assert "packing_rows" in {c.name for c in eager.LAWS[1].constants}
 
 
@@ -137,9 +138,9 @@ def test_thirds_held_out_of_the_shipped_evidence(evidence, law):
     own = [r for r in evidence if r["environment"].get("hardware") in ("h100-sxm", "b200-sxm", "a100-sxm-80gb")]
     errors = accuracy.judge(law, accuracy.cells(law, own))
     for split in ("random", "largest", "smallest"):
-        old, new = (judged(np.concatenate(e))["median"] for e in zip(*errors[split].values(), strict=True))
-        assert new < 0.20, (split, new)
-        assert new < old, split
+        naive, own, inside = (np.concatenate(e) for e in zip(*errors[split].values(), strict=True))
+        assert judged(own)["median"] < min(0.20, judged(naive)["median"]), split
+        assert split != "random" or inside.mean() == pytest.approx(0.8, abs=0.05)
 
 
 def test_a_shipped_profile_is_what_the_shipped_evidence_gives(evidence):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from costmodel.calibration.law import Columns, Constant, Facts, Law, Record
 from costmodel.catalog import formats
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matmul_time, matrix_bytes
-from costmodel.profile import FAMILY
+from costmodel.profile import FAMILY, WEIGHT_ONLY
+from costmodel.units import Number
 
 WIDE = 2.0  # bytes of an activation outside products in 8 or 4 bits
 # Formats of records that are no formats of numbers: the format they compute in, and that of their weights.
@@ -20,8 +21,8 @@ MIXED = {
     "w8a16": ("bf16", "int8"),
     "w4a16": ("bf16", "int4"),
 }
-# Kinds of products that are judged, but are in no profile: 16-bit ones of narrow weights, 8-bit ones with block scales.
-APART = {"w8a16": "matmul:weight-only", "w4a16": "matmul:weight-only", "fp8_block": "matmul:8bit-block"}
+# Kinds of products with constants of their own: 16-bit ones of narrow weights, 8-bit ones with block scales.
+APART = {"w8a16": f"matmul:{WEIGHT_ONLY}", "w4a16": f"matmul:{WEIGHT_ONLY}", "fp8_block": "matmul:8bit-block"}
 
 COMMON = (
     Constant("compute_efficiency", "fraction", 0.7, 0.02, 1.3, 0.4),
@@ -31,6 +32,9 @@ COMMON = (
     Constant("overlap_power", "1", 2.0, 0.6, 8.0, 0.5),
     Constant("write_cost", "1", 1.5, 0.3, 15.0, 0.6),
 )
+# What events around a single call add to its time, where calls are not timed in a graph of many: the smallest products
+# then take 2 us (L40S) to 6 us (A100) longer. No estimate uses it.
+TIMER = Constant("timer", "s", 4e-6, 1e-8, 1e-3, 0.5)
 QUANTIZATION = Constant("quantization_passes", "1", 2.5, 0.2, 60.0, 0.8)
 
 
@@ -72,23 +76,34 @@ def columns(records: Sequence[Record], facts: Facts) -> Columns:
     }
 
 
-def _plain_group(record: Record) -> str | None:
-    named = group(record)
-    return None if named is None or is_quantised(record["dtype"]) else named
+def _kinds(*wanted: str) -> Callable[[Record], str | None]:
+    def of_kind(record: Record) -> str | None:
+        named = group(record)
+        return named if named and named.partition(":")[2] in wanted else None
 
-
-def _narrow_group(record: Record) -> str | None:
-    named = group(record)
-    return named if named is not None and is_quantised(record["dtype"]) else None
+    return of_kind
 
 
 def _plain_columns(records: Sequence[Record], facts: Facts) -> Columns:
     return columns(records, facts) | {"quantization_passes": np.zeros(len(records))}
 
 
+def _timed(made: Callable[[Sequence[Record], Facts], Columns]) -> Callable[[Sequence[Record], Facts], Columns]:
+    def with_timer(records: Sequence[Record], facts: Facts) -> Columns:
+        return made(records, facts) | {"alone": np.array([float("timed" in r["shape"]) for r in records])}
+
+    return with_timer
+
+
+def _time(alone: Number, timer: Number, **product: Number) -> Number:
+    return matmul_time(**product) + alone * timer
+
+
 def cell(record: Record) -> str:
-    """Accuracy is measured by number format and library."""
-    return f"{record['dtype']} {record['backend'].split('/')[0].split('_')[0]}"
+    """Accuracy is measured by number format and library, that of narrow weights in all their formats."""
+    kind = (group(record) or "").partition(":")[2]
+    kind = kind if kind == WEIGHT_ONLY else record["dtype"]
+    return f"{kind} {record['backend'].split('/')[0].split('_')[0]}"
 
 
 def size(record: Record) -> float:
@@ -97,12 +112,21 @@ def size(record: Record) -> float:
     return float(matmul_flops(shape["m"], shape["n"], shape["k"]))
 
 
-PLAIN = Law("matrix products", COMMON, _plain_group, _plain_columns, matmul_time, cell, size)
+PLAIN = Law("matrix products", COMMON, _kinds("32bit", "16bit"), _plain_columns, matmul_time, cell, size)
+UNPACKED = replace(
+    PLAIN,
+    name="matrix products of weights in 8 or 4 bits",
+    constants=(*COMMON, TIMER),
+    group=_kinds(WEIGHT_ONLY),
+    columns=_timed(_plain_columns),
+    time=_time,
+)
 NARROW = replace(
     PLAIN,
     name="matrix products in 8 or 4 bits",
-    constants=(*COMMON, QUANTIZATION),
-    group=_narrow_group,
-    columns=columns,
+    constants=(*COMMON, TIMER, QUANTIZATION),
+    group=_kinds("8bit", "8bit-block", "4bit"),
+    columns=_timed(columns),
+    time=_time,
 )
-LAWS = (PLAIN, NARROW)
+LAWS = (PLAIN, UNPACKED, NARROW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from costmodel.catalog import formats
 from costmodel.compression.formulas import (
@@ -22,21 +22,15 @@ BIT = UNITS["bit"][0]
 SCALE = 16 * BIT  # of a group of weights
 GROUP = 128  # usual up to 6 bits
 WIDTH_MULTIPLE = 64  # widths stay multiples of what matrix units like
-Gain: TypeAlias = tuple[float, float, float, str, str]  # of the rate of products: value, low, high, source, why
 KEPT, INDEX = 0.5, 2 * BIT  # 2:4 keeps every other weight, with 2 bits for its place among 4
 # What the skipped zeros of 2:4 gain in rate: data sheets say 2, products of a ViT-L reach 1.24 (pytorch/ao, A100).
-SPARSE_GAIN: Gain = (1.5, 1.2, 1.8, "mishra-2021", "2:4 is skipped")
+SPARSE_GAIN = (1.5, 1.2, 1.8, "mishra-2021", "2:4 is skipped")
 # Whose matrix units skip the pattern: NVIDIA's from Ampere on, AMD's from CDNA 3 on.
 SPARSE_UNITS = ("Ampere", "Ada Lovelace", "Hopper", "Blackwell", "CDNA 3.0", "CDNA 4.0")
-# Bytes that could be read while one weight is unpacked. Published kernels with weights in 4 and 8 bits, activations in
-# 16 (A100, H200, L40S; at most 64 rows): products of 10^8 weights and more take as long as reading 0.05 B more.
-# The range goes up to smaller products, where kernels take longer for other reasons.
-UNPACKING = (0.05, 0.01, 0.6, "aiconfigurator-2026")
-# Rate of such products once they compute more than they read, of that of 16-bit ones: 0.93 on A100 and 1.03 on H200
-# (TensorRT-LLM), 0.61 on H100 (SGLang), each from 1,024 rows on; 0.6 to 0.74 from 256 rows on (first Marlin, A100).
-UNPACKED_RATE: Gain = (0.85, 0.6, 1.05, "aiconfigurator-2026; vllm-2497-2024", "weights are unpacked on the way")
-# NF4 is unpacked into memory before a training step's product: 2 bytes written and read again.
-UNPACKING_IN_TRAINING = (4.0, 0.5, 4.5, "dettmers-2023")
+# Bytes that could be read while one weight is unpacked, in training: NF4 is unpacked into memory before a step's
+# product, 2 bytes written and read again. In inference weights are unpacked on the way, by products with a law of
+# their own.
+UNPACKING = (4.0, 0.5, 4.5, "dettmers-2023")
 
 
 @dataclass(frozen=True, slots=True)

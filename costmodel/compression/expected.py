@@ -19,7 +19,7 @@ from costmodel.quality.evidence import Case, Expected, NoEvidence
 OLDER = ("llama-1", "llama-2", "llama-7b", "llama-13b", "llama-30b", "llama-65b", "codellama", "vicuna", "opt", "gpt")
 OLDER_TOO = ("bloom", "pythia", "falcon", "mpt", "mistral", "cerebras")
 # Weights and activations in one format: the case of published accuracies.
-TOGETHER = {"fp8": "fp8", "int8": "int8", "nvfp4": "nvfp4", "int4": "int4-w4a4"}
+TOGETHER = {"fp8": "fp8", "fp8-block": "fp8", "int8": "int8", "nvfp4": "nvfp4", "int4": "int4-w4a4"}
 # Weights alone: the case by their format.
 ALONE = {"int8": "int8", "q8-0": "int8", "int4": "int4", "q4-0": "int4", "q4-k-m": "int4", "nf4": "int4"}
 COLLAPSED = 0.6  # share of the accuracy: below, a published row is no example of what to expect
@@ -72,7 +72,7 @@ def _quantised(step: Quantise, model: str, parameters: float, width: float) -> F
     elif step.weights:
         if step.activations:
             missing.append(f"no evidence for {step.weights} weights with {step.activations} activations together")
-        if step.weights in ("fp8", "mxfp8", "nvfp4", "mxfp4"):
+        if step.weights in ("fp8", "fp8-block", "mxfp8", "nvfp4", "mxfp4"):
             missing.append(
                 f"no evidence for {step.weights} weights alone; {step.weights} of both loses at least as much"
             )

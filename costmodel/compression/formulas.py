@@ -47,10 +47,7 @@ def kept_count(count: Count, removed: Fraction, multiple: Count) -> Count:
 
 @formula(r"F'_{peak}", source="mishra-2021")
 def compressed_peak(dense: FlopPerSecond, gain: Count) -> FlopPerSecond:
-    """Rate at which products run, in operations of the dense product.
-
-    The `gain` is above 1 when the device skips a pattern's zeros, below where weights are unpacked on the way.
-    """
+    """Rate at which products run, in operations of the dense product, when the device skips a pattern's zeros."""
     return dense * gain
 
 

@@ -21,7 +21,7 @@ TRAINING = (
     distillation.UTILISATION_SOURCE,
 )
 # What formats are known for when nothing is said: block formats are rounded, with scales searched for at most.
-ROUNDED = ("fp8", "mxfp8", "nf4", "nf4-dq", "q8-0", "q4-0", "mxfp4", "nvfp4")
+ROUNDED = ("fp8", "fp8-block", "mxfp8", "nf4", "nf4-dq", "q8-0", "q4-0", "mxfp4", "nvfp4")
 
 
 @dataclass(frozen=True, slots=True)

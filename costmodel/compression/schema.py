@@ -13,6 +13,7 @@ from costmodel.shapes import Model
 Share: TypeAlias = Annotated[float, Figure("0.25", "0.001", "0.99")]
 Stored: TypeAlias = Literal[
     "fp8",
+    "fp8-block",
     "int8",
     "int6",
     "int5",
@@ -32,7 +33,7 @@ Stored: TypeAlias = Literal[
     "q3-k-m",
     "q2-k",
 ]
-Computed: TypeAlias = Literal["fp8", "mxfp8", "int8", "int4", "nvfp4", "mxfp4"]
+Computed: TypeAlias = Literal["fp8", "fp8-block", "mxfp8", "int8", "int4", "nvfp4", "mxfp4"]
 Recipe: TypeAlias = Literal[
     "rtn", "gptq", "awq", "autoround", "hqq", "calibrated", "k-quant", "outlier-aware", "codebook", "smoothquant"
 ]

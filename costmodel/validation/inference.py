@@ -192,7 +192,6 @@ def naive(row: Row, question: Question, result: Outcome) -> Number:
     """The baseline of an inference row: what the same scenario takes on a roofline."""
     job, figure, count = result.job, question.figure, parameters(row, result)
     work, hardware, weight_bytes = job.workload, job.hardware, job.precision.weights
-    peak = hardware.peak_16bit if job.precision.unpacking else hardware.peak  # a roofline knows no unpacking
     batch, copies = result.performance["sequences_in_flight"], result.performance["replicas"]
     generates = architecture_of(job.model).generates
 
@@ -201,7 +200,7 @@ def naive(row: Row, question: Question, result: Outcome) -> Number:
         return measures.weights_and_kv(count, weight_bytes, kv)
 
     def run(flops: Number, traffic: Number) -> Number:
-        return measures.naive_pass_time(flops, traffic, job.parallelism.tp, hardware.memory_bandwidth, peak)
+        return measures.naive_pass_time(flops, traffic, job.parallelism.tp, hardware.memory_bandwidth, hardware.peak)
 
     def tokens(number: Number) -> Number:
         return measures.parameter_flops(count, number, 2.0)
