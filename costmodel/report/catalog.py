@@ -174,7 +174,7 @@ def _cell(name: str, unit: str, each: Mapping[str, Any]) -> str:
     if name == "price":
         return show(each["value"], each["unit"])
     if name == "range":
-        return interval(each["low"], each["high"], each["unit"])
+        return interval(each["low"], each["high"], each["unit"], each["value"])
     value = _figure(name, each)
     if value is None or value == "":
         return "–"

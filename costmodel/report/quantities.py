@@ -50,12 +50,15 @@ def show(value: float, unit: str, digits: int = 3) -> str:
     return ONE.get(text, text)
 
 
-def interval(low: float, high: float, unit: str) -> str:
-    """A range in the unit of its low end, "17–27 days" or "630–1,100 hours", or each end in its own."""
-    size, name = _scale(abs(low or high), SCALES.get(unit, ((1.0, unit),)))
-    if abs(high) < 1e4 * size or len(SCALES.get(unit, (1,))) == 1:
-        return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
-    return f"{show(low, unit, 2)} – {show(high, unit, 2)}"
+def interval(low: float, high: float, unit: str, value: float | None = None) -> str:
+    """A range, "17–27 days", in the unit of the value that stands beside it, or else of its middle."""
+    size, name = scale((abs(low * high) ** 0.5 or high) if value is None else value, unit)
+    return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
+
+
+def with_range(value: float, low: float, high: float, unit: str) -> str:
+    """A number and its range, both in one unit: "20.1 days (17–27 days)"."""
+    return f"{show(value, unit)} ({interval(low, high, unit, value)})"
 
 
 def number(value: float, digits: int = 3) -> str:
