@@ -71,7 +71,7 @@ def load(
     folder), unless `allow_files` is False. Raises ScenarioError.
     """
     if isinstance(source, Mapping | Scenario):
-        document = Document("")
+        document = Document(marks=dict(source.written.marks) if isinstance(source, Scenario) else {})
         document.tree = _plain(source, (), document)
         return _resolve(document, overrides, Path(base or ""), allow_files)
     if not isinstance(source, str | os.PathLike):
@@ -163,7 +163,7 @@ def _resolve(document: Document, overrides: Sequence[Override], base: Path, allo
             _report(document, error, misspelt)
     if document.problems:
         raise ScenarioError(document.problems)
-    return scenario
+    return scenario.written_in(document)
 
 
 def _override(document: Document, override: Override) -> None:

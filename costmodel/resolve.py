@@ -78,6 +78,11 @@ def resolve(scenario: Scenario) -> Resolved:
     Raises CatalogError for a name that is unknown, ambiguous or of a family that is not modelled, and for a device
     without a price when none is stated; ScenarioError for a format that the device lacks.
     """
+    with scenario.written.located():
+        return _resolved(scenario)
+
+
+def _resolved(scenario: Scenario) -> Resolved:
     found = _model(scenario)
     name, made = found.name, found.architecture
     book = _Book(made.shape)

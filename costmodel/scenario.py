@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import Discriminator, Field, StrictBool, Tag
+from pydantic import Discriminator, Field, PrivateAttr, StrictBool, Tag
 
 from costmodel.compression.schema import WORDS, Chain, clashes
 from costmodel.fields import (
@@ -31,6 +31,7 @@ from costmodel.fields import (
     section,
 )
 from costmodel.shapes import Model, ModelShape
+from costmodel.source import Document
 from costmodel.units import DAY
 
 # Sections that may be one word, and the key that the word stands for.
@@ -287,6 +288,17 @@ class Scenario(Base):
     costs: Annotated[Costs, section("")] = Field(default_factory=Costs, description="Prices and factors.")
     profile: Text | None = Field(default=None, description="Device profile; the best match of the catalog if unsaid.")
     ranges: StrictBool = Field(default=True, description="Give ranges beside the values.")
+    _written: Document = PrivateAttr(default_factory=Document)
+
+    @property
+    def written(self) -> Document:
+        """Where each part of it stands."""
+        return self._written
+
+    def written_in(self, document: Document) -> Self:
+        """The scenario, which from now on knows where its parts stand."""
+        self._written = document
+        return self
 
     def _clashes(self) -> Iterator[tuple[str, str]]:
         yield from self._spread()

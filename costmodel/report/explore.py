@@ -45,7 +45,8 @@ def sentence(found: Columns, axes: Sequence[str], name: str) -> str:
     place = int((np.nanargmax if most else np.nanargmin)(found[name]))
     best = show(float(found[name][place]), unit)
     if f"{name}.p10" in found:
-        best = with_range(*(float(found[column][place]) for column in (name, f"{name}.p10", f"{name}.p90")), unit)
+        value, low, high = (float(found[column][place]) for column in (name, f"{name}.p10", f"{name}.p90"))
+        best = with_range(value, low, high, unit)
     text = f"{'Highest' if most else 'Lowest'} {label}: {best}"
     rest = "" if fits == count else f" {count - fits} of {count} points are not feasible: {', '.join(_reasons(found))}."
     return f"{text} at {point(found, axes, place)}.{rest}"
