@@ -26,7 +26,12 @@ CLEARLY = 1.5  # times the throughput at which another layout is worth a word
 def warnings(resolved: Resolved, result: Outcome) -> tuple[str, ...]:
     """The warnings of an estimate, those of its resolution first."""
     training = resolved.kind in engine.TRAINING
-    return (*resolved.warnings, *idle(resolved.scenario), *dear(resolved), *(_training if training else _serving)(resolved, result))
+    return (
+        *resolved.warnings,
+        *idle(resolved.scenario),
+        *dear(resolved),
+        *(_training if training else _serving)(resolved, result),
+    )
 
 
 def idle(scenario: Scenario, axes: Collection[str] = ()) -> Iterator[str]:

@@ -8,17 +8,7 @@ from typing import Any
 from costmodel import profile
 from costmodel.architectures.kinds import Architecture, Samples
 from costmodel.catalog import CatalogError, economics, embodied, formats, grids, prices, pue
-from costmodel.compression.effects import (
-    SPARSE_GAIN,
-    UNPACKED_RATE,
-    UNPACKING,
-    UNPACKING_IN_TRAINING,
-    Gain,
-    Weights,
-    cache_format,
-    pruned,
-    weights,
-)
+from costmodel.compression import effects
 from costmodel.compression.formulas import compressed_peak
 from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
@@ -28,6 +18,7 @@ from costmodel.operators.optimizer import MOMENTS, kept_state_bytes, update_byte
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelFamily
 from costmodel.source import clash
+from costmodel.stated import stated
 from costmodel.units import HOUR, MONTH, YEAR
 from costmodel.workloads.formulas.run import mean_time_between_failures
 
@@ -100,7 +91,7 @@ def _resolved(scenario: Scenario) -> Resolved:
     missing = set(book.units) - set(book.found)
     if missing:
         raise AssertionError(f"unresolved: {sorted(missing)}")
-    assumptions = {path: book.found[path] for path in book.units}
+    assumptions = stated(scenario, {path: book.found[path] for path in book.units}, USER)
     warnings = (*_warnings(scenario, assumptions, name), *hardware.warnings)
     return Resolved(scenario, scenario.workload.kind, name, hardware.name, compute, assumptions, warnings)
 
@@ -129,7 +120,9 @@ def _model(scenario: Scenario) -> Model:
         if isinstance(step, Distil):
             found = replace(_fitting(scenario, model(step.student, USER)), note=f"distilled from {found.name}")
         elif isinstance(step, Prune):
-            found = replace(found, name=f"{found.name}, pruned", fields=pruned(found.fields, step), note="pruned")
+            found = replace(
+                found, name=f"{found.name}, pruned", fields=effects.pruned(found.fields, step), note="pruned"
+            )
     return found
 
 
@@ -139,7 +132,7 @@ def _fitting(scenario: Scenario, model: Model) -> Model:
     return model
 
 
-def _precision(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> tuple[str, list[Gain]]:
+def _precision(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> tuple[str, list[effects.Gain]]:
     """Set the number formats; returns that of the layers' products, and what compression makes of their rate."""
     said = scenario.precision
     asked = said.compute or device.usual_format
@@ -149,12 +142,12 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     defaults = {"weights": wide if training else asked} | dict.fromkeys(("kv_cache", "gradients"), wide)
     defaults["activations"] = asked if made.fused and not training else wide
     for use, default in defaults.items():
-        given = getattr(said, use) or (cache_format(scenario.compression) if use == "kv_cache" else None)
+        given = getattr(said, use) or (effects.cache_format(scenario.compression) if use == "kv_cache" else None)
         size = formats.number_format(given or default).bytes
         book.set(f"precision.{use}", size, *(("given", USER) if given else ("default", RULE)), note=given or default)
     plain, name = book.found["precision.weights"], said.weights or defaults["weights"]
     width = book.found.get("model.hidden", plain).value  # looked at by compression, which knows decoders alone
-    held = weights(scenario.compression, Weights(plain.value, plain.value, name, name), device, width)
+    held = effects.weights(scenario.compression, effects.Weights(plain.value, plain.value, name, name), device, width)
     compute, size = held.computed or asked, formats.number_format(wide).bytes
     if held.note != name:
         book.set("precision.weights", held.memory, "given", USER, note=held.note)
@@ -163,7 +156,7 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     book.set("precision.ends", ends, "default", RULE, note="embedding, head and norms are not compressed")
     unpacked = held.format != compute and held.memory < formats.number_format(compute).bytes
     if unpacked:
-        value, low, high, source = UNPACKING_IN_TRAINING if training else UNPACKING
+        value, low, high, source = effects.UNPACKING_IN_TRAINING if training else effects.UNPACKING
         book.set("precision.unpacking", value, "fitted", source, low, high, f"{held.format} to {compute}")
     else:
         book.set("precision.unpacking", 0.0, "default", "definition", note="products compute with weights as they are")
@@ -175,10 +168,10 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=note)
     traffic = update_bytes(state, moments, size)
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
-    return compute, [SPARSE_GAIN] * held.sparse + [UNPACKED_RATE] * (unpacked and not training)
+    return compute, [effects.SPARSE_GAIN] * held.sparse + [effects.UNPACKED_RATE] * (unpacked and not training)
 
 
-def _hardware(book: _Book, device: Device, compute: str, gains: list[Gain]) -> None:
+def _hardware(book: _Book, device: Device, compute: str, gains: list[effects.Gain]) -> None:
     status, source, wide = device.status, device.source, device.wide_format(compute)
     for name in ("memory", "memory_bandwidth", "tdp"):
         book.set(f"hardware.{name}", device.figure(name), status, source)

@@ -90,11 +90,12 @@ class Document:
 
     def report(self, path: Keys, message: str, at_key: bool = False, clash: bool = False) -> None:
         """Note a problem at the part `path`, or else at one within it, or the nearest around it, that was written."""
+        same = (keys for keys in self.marks if ".".join(keys) == ".".join(path))  # however a path is parted into keys
         within = (keys for keys in self.marks if keys[: len(path)] == path)
         around = (path[:n] for n in range(len(path), -1, -1))
-        nearest = next((keys for keys in (path, *within, *around) if keys in self.marks), ())
+        nearest = next((keys for keys in (*same, *within, *around) if keys in self.marks), ())
         mark = self.marks.get(nearest, Mark(self.file, None, None))
-        line, column = (mark.key if at_key and nearest == path else mark.value) or (None, None)
+        line, column = (mark.key if at_key and len(nearest) == len(path) else mark.value) or (None, None)
         self.problems.append(Problem(mark.file, line, column, ".".join(path), message, clash))
 
     @contextmanager
