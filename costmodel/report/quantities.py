@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from costmodel.units import DAY, HOUR, YEAR, shortened
 
 SCALES = {
@@ -74,6 +76,12 @@ def number(value: float, digits: int = 3) -> str:
 def scale(value: float, unit: str) -> tuple[float, str]:
     """The unit that a value is best read in: its size in SI, and its name."""
     return _scale(abs(value), SCALES.get(unit, ((1.0, unit),)))
+
+
+def scaled(values: Sequence[float | None], unit: str) -> tuple[list[float | None], str]:
+    """Numbers in the one unit that the largest of them is best read in, and its name; counts stay as they are."""
+    size, name = (1.0, "") if unit == "1" else scale(max((abs(v) for v in values if v is not None), default=0.0), unit)
+    return [None if value is None else value / size for value in values], name
 
 
 def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:
