@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log10
 from textwrap import wrap
 from typing import Any
 
@@ -15,9 +16,10 @@ from costmodel.plan.answer import Answer
 from costmodel.report import whatif
 from costmodel.report.quantities import number, scaled, show
 
-WIDE = 20  # the largest value over the smallest from which on an axis is logarithmic
+# The largest value over the smallest from which on an axis is logarithmic, and then has powers of ten alone.
+WIDE, FAR = 20, 100
 LONGEST = 30  # letters of a name in one line
-AROUND = (0.1, 10.0)  # ends of an axis of factors, at least
+AROUND, EDGE = (0.1, 10.0), 0.1  # ends of an axis of factors, at least, and the room beyond them, in powers of ten
 
 Names = tuple[str, str]  # of an axis: what is drawn, and its unit
 
@@ -27,6 +29,7 @@ def along(points: Mapping[float, float], x: Names, y: Names, here: float) -> Non
     figure = go.Figure()
     across = _axis(figure.update_xaxes, list(points), *x)
     heights = _axis(figure.update_yaxes, list(points.values()), *y)
+    figure.update_xaxes(rangemode="normal")
     texts = [f"{show(at, x[1])}: {show(value, y[1])}" for at, value in points.items()]
     place = list(points).index(here) if here in points else None
     figure.add_scatter(
@@ -109,13 +112,15 @@ def example(shown: Example) -> None:
             mode="markers+text",
             name=name,
             marker={"symbol": symbol, "color": colour, "size": 11},
-            text=["" if right else f"{number(s.times or 0.0)}×" for s in here],
-            textposition="top center",
+            text=["" if right else f"  {number(s.times or 0.0)}×  " for s in here],
+            textposition=["middle left" if (s.times or 0.0) >= AROUND[1] else "middle right" for s in here],
             hoverinfo="skip",
         )
     factors = [s.times or 1.0 for s in stated]
-    figure.update_layout(height=110 + 46 * len(stated), margin=drawing.MARGIN, legend=drawing.LEGEND)
-    _axis(figure.update_xaxes, [*factors, *AROUND], "the document's figure over the computed one", "1")
+    figure.update_layout(height=110 + 46 * len(stated), margin=drawing.MARGIN, legend=drawing.LEGEND, showlegend=True)
+    _axis(figure.update_xaxes, [*factors, *AROUND], "times the computed figure", "1")
+    ends = min(AROUND[0], *factors), max(AROUND[1], *factors)
+    figure.update_xaxes(range=[log10(ends[0]) - EDGE, log10(ends[1]) + EDGE])
     drawing.named_rows(figure)
     figure.update_yaxes(categoryorder="array", categoryarray=["<br>".join(wrap(s.what, LONGEST)) for s in stated])
     said = "; ".join(f"{s.what}: {number(s.times or 0.0)} times" for s in stated)
@@ -128,9 +133,12 @@ def _axis(update: Any, values: Sequence[float | None], title: str, unit: str) ->
     known = [value for value in shown if value is not None]
     wide = bool(known) and min(known) > 0 and max(known) / min(known) >= WIDE
     update(
-        title=f"{title} [{name}]" if name else title,
+        title=f"{title} [{name}]".strip() if name else title,
         type="log" if wide else "linear",
+        dtick=None if not wide else 1 if max(known) / min(known) >= FAR else "D2",
         exponentformat="B",
+        tickformat=".0%" if unit == "fraction" else None,
+        rangemode="tozero" if known and min(known) > 0 else "normal",
         fixedrange=True,
         automargin=True,
     )

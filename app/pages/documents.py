@@ -59,7 +59,8 @@ def show_formula(entry: Entry) -> None:
         with place:
             st.subheader(title)
             if formulas is entry.formulas:
-                st.latex(entry.latex)
+                for line in entry.latex.split(r",\ "):  # a telephone is narrow
+                    st.latex(line)
             for formula in formulas:
                 numbers = {a: values[a, u] for a, u in formula.arguments.items()}
                 st.latex(latex(formula))
