@@ -19,7 +19,7 @@ from costmodel.report.quantities import number, scaled, show
 # The largest value over the smallest from which on an axis is logarithmic, and then has powers of ten alone.
 WIDE, FAR = 20, 100
 LONGEST = 30  # letters of a name in one line
-AROUND, EDGE = (0.1, 10.0), 0.1  # ends of an axis of factors, at least, and the room beyond them, in powers of ten
+AROUND, EDGE = (0.1, 10.0), 0.3  # ends of an axis of factors, at least, and the room beyond them, in powers of ten
 
 Names = tuple[str, str]  # of an axis: what is drawn, and its unit
 
@@ -99,6 +99,8 @@ def example(shown: Example) -> None:
     stated = [s for s in shown.statements if s.times is not None]
     if shown.right:
         return
+    factors = [s.times or 1.0 for s in stated]
+    ends = min(AROUND[0], *factors), max(AROUND[1], *factors)
     figure = go.Figure()
     figure.add_vline(1, line={"color": drawing.GREY, "dash": "dot"})
     for right, name, symbol, colour in (
@@ -113,13 +115,11 @@ def example(shown: Example) -> None:
             name=name,
             marker={"symbol": symbol, "color": colour, "size": 11},
             text=["" if right else f"  {number(s.times or 0.0)}×  " for s in here],
-            textposition=["middle left" if (s.times or 0.0) >= AROUND[1] else "middle right" for s in here],
+            textposition=["middle left" if s.times == ends[1] else "middle right" for s in here],
             hoverinfo="skip",
         )
-    factors = [s.times or 1.0 for s in stated]
     figure.update_layout(height=110 + 46 * len(stated), margin=drawing.MARGIN, legend=drawing.LEGEND, showlegend=True)
     _axis(figure.update_xaxes, [*factors, *AROUND], "times the computed figure", "1")
-    ends = min(AROUND[0], *factors), max(AROUND[1], *factors)
     figure.update_xaxes(range=[log10(ends[0]) - EDGE, log10(ends[1]) + EDGE])
     drawing.named_rows(figure)
     figure.update_yaxes(categoryorder="array", categoryarray=["<br>".join(wrap(s.what, LONGEST)) for s in stated])

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from costmodel.compression.schema import ORDER, Distil, Prune, Quantise, Sparsify
 from costmodel.fields import Base, Clash, figure
 from costmodel.scenario import SHORTHAND, Adapters, DeviceSpec, Inference, Scenario, Serving, Staff, Training
-from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, VisionShape
+from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, SpeechShape, TextEncoderShape, VisionShape
 from costmodel.source import (
     DEEPEST,
     LARGEST_FILE,
@@ -40,6 +40,8 @@ VARIANTS: dict[str, type[Base] | None] = {
         "shape": ModelShape,
         "member": ModelFamily,
         "vision": VisionShape,
+        "encoder": TextEncoderShape,
+        "speech": SpeechShape,
         "recommender": RecommenderShape,
         "device": DeviceSpec,
         "team": Staff,
