@@ -15,6 +15,7 @@ from costmodel.units import unit
 SECTION = "assumptions"
 # Parts of a job that a scenario describes as a whole, in its own words.
 DESCRIBED = ("model", "devices", "parallelism", "workload")
+FAR = 100.0
 NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s"}  # to write than SI
 
 
@@ -28,16 +29,17 @@ def path_of(scenario: Scenario, path: str) -> str | None:
 
 
 def rule(assumption: Assumption) -> Figure:
-    """How an assumption's number is written: with a unit where it has one; not below nothing; a share up to 1, or
-    what was measured above it.
+    """How an assumption's number is written, and between which bounds: a share of one up to 1, or to what was measured.
+
+    Beyond a hundredth and a hundred times its own value it would say nothing, or make formulas divide by nothing.
     """
-    if assumption.unit in ("1", "fraction"):
-        most = f"{max(1.0, assumption.value)!r}" if assumption.unit == "fraction" else "1e30"
-        return Figure(f"{assumption.value:.4g}", "0", most)
-    written = NICER.get(assumption.unit, assumption.unit)
-    return Figure(
-        f"{assumption.value / unit(written)[0]:.4g} {written}", f"0 {written}", f"1e30 {written}", assumption.unit
-    )
+    plain = assumption.unit in ("1", "fraction")
+    written = "" if plain else f" {NICER.get(assumption.unit, assumption.unit)}"
+    own = assumption.value if plain else assumption.value / unit(written)[0]
+    low, high = (own / FAR, own * FAR) if own else (0.0, 1.0)
+    high = max(1.0, own) if assumption.unit == "fraction" else high
+    example, least, most = (f"{value:.4g}{written}" for value in (own, low, high))
+    return Figure(example, least, most, "" if plain else assumption.unit)
 
 
 def stated(scenario: Scenario, found: Assumptions, source: str) -> Assumptions:

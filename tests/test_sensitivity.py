@@ -1,6 +1,7 @@
 """Each assumption alone: swings against estimates in which it is stated, and the command that shows them."""
 
 import json
+import math
 import re
 
 import pytest
@@ -46,13 +47,15 @@ def test_every_assumption_can_be_stated_and_then_answers_as_its_swing(kind):
     [
         ("costs.rat", "1", "unknown assumption 'costs.rat'; did you mean 'costs.rate'"),
         ("costs.rate", "5", "needs a unit; write for example '3.283e+05 USD/person-year'"),
-        ("costs.rate", "-5 USD/person-year", "at least 0"),
+        ("costs.rate", "-5 USD/person-year", "at least 3283 USD/person-year"),
         ("costs.price", "5 USD/h", "is said in another place; write costs.price"),
         ("costs.grid", "SE", "is said in another place; write costs.grid"),
         ("devices", "5", "is said in another place; write devices"),
         ("model.layers", "5", "is said in another place; write model"),
         ("parallelism.tp", "2", "is said in another place; write parallelism.tp"),
         ("profile.matmul.compute_efficiency", "1.1", "at most 1"),
+        ("profile.matmul.compute_efficiency", "0", "at least 0.007599, not '0'"),
+        ("hardware.peak", "1e30 FLOP/s", "at most 9.894e+16 FLOP/s"),
         ("profile.framework.time_factor", "many", "is not a number"),
         ("profile.framework", "[1]", "framework needs a number"),
     ],
@@ -60,6 +63,17 @@ def test_every_assumption_can_be_stated_and_then_answers_as_its_swing(kind):
 def test_an_assumption_that_cannot_be_stated_so(path, value, says):
     with pytest.raises(ScenarioError, match=re.escape(says)):
         costmodel.estimate(costmodel.load(BASE, [f"assumptions.{path}={value}"]))
+
+
+@pytest.mark.parametrize("kind", ["train", "serve"])
+def test_every_assumption_may_go_to_its_bounds(kind):
+    base = BASE | {"workload": kind, "ranges": False}
+    asked = costmodel.load(base)
+    for own in costmodel.estimate(base).assumptions:
+        if path_of(asked, own.path) == (path := f"assumptions.{own.path}"):
+            for said in (rule(own).low, rule(own).high):
+                answer = costmodel.estimate(costmodel.load(base, [(path, said)]))
+                assert all(math.isfinite(figure) for figure in answer.totals.values()), (path, said)
 
 
 def test_an_assumption_stated_in_a_file_goes_along(tmp_path):
@@ -74,7 +88,7 @@ def test_an_assumption_stated_in_a_file_goes_along(tmp_path):
     assert stated["costs.restart"].value == 3600
     again = loads(to_yaml(answer.resolved.scenario))
     assert again == answer.resolved.scenario
-    found = costmodel.sweep(again, {"assumptions.costs.rate": ["1 USD/person-year", "2e5 USD/person-year"]})
+    found = costmodel.sweep(again, {"assumptions.costs.rate": ["5000 USD/person-year", "2e5 USD/person-year"]})
     assert found["totals.cost_usd"][0] < answer.totals["cost_usd"] < found["totals.cost_usd"][1]
     file.write_text(file.read_text().replace("1 hour", "1 GB"))
     with pytest.raises(ScenarioError, match=r"scenario.yaml:8:18: assumptions.costs.restart: 'GB' has the wrong dim"):
