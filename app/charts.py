@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from costmodel.app import drawing
 from costmodel.app.drawing import PART, WHOLE
 from costmodel.report import roofline as shown
-from costmodel.report.quantities import interval, number, show
+from costmodel.report.quantities import number, show, with_range
 from costmodel.roofline import Roofline
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: s
     figure.update_layout(height=60 + 34 * len(names), margin={"l": 0, "r": 36, "t": 0, "b": 0}, showlegend=False)
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
     drawing.named_rows(figure)
-    said = (f"{name} {show(v, unit)} ({interval(low, high, unit)})" for name, (v, low, high) in figures.items())
+    said = (f"{name} {with_range(v, low, high, unit)}" for name, (v, low, high) in figures.items())
     drawing.show_chart(figure, f"{what.capitalize()}, with 80 % ranges: {'; '.join(said)}.")
 
 

@@ -214,4 +214,4 @@ def assumptions(answer: Estimate) -> None:
 
 def _range(assumption: Assumption) -> str:
     low, high = assumption.low, assumption.high
-    return "" if low is None or high is None else interval(low, high, assumption.unit)
+    return "" if low is None or high is None else interval(low, high, assumption.unit, assumption.value)

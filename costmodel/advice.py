@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from costmodel import engine
+from costmodel.catalog import prices
 from costmodel.job import numbers
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved
+from costmodel.scenario import Scenario
 from costmodel.units import shortened
 from costmodel.workloads.formulas.step import tokens_per_step
 from costmodel.workloads.train_program import items, usual_batch
@@ -17,20 +19,40 @@ from costmodel.workloads.train_program import items, usual_batch
 # Assumptions that a scenario states under another name.
 SAID_AS = {"costs.rate": "costs.staff", "profile.framework.host_time_per_step": "engine.host_time"}
 OF_BOUGHT = ("hardware_price", "hardware_life", "hosting", "utilisation")  # fields of costs
+CHEAPER = ("spot", "reserved-1y", "reserved-3y")  # than on demand
 CLEARLY = 1.5  # times the throughput at which another layout is worth a word
 
 
 def warnings(resolved: Resolved, result: Outcome) -> tuple[str, ...]:
     """The warnings of an estimate, those of its resolution first."""
     training = resolved.kind in engine.TRAINING
-    return (*resolved.warnings, *_idle(resolved), *(_training if training else _serving)(resolved, result))
+    return (
+        *resolved.warnings,
+        *idle(resolved.scenario),
+        *dear(resolved),
+        *(_training if training else _serving)(resolved, result),
+    )
 
 
-def _idle(resolved: Resolved) -> Iterator[str]:
-    """What a scenario states and its answer does not hang on."""
-    costs = resolved.scenario.costs
-    if idle := [name for name in OF_BOUGHT if getattr(costs, name) is not None and costs.pricing != "own"]:
-        yield f"costs.{' and costs.'.join(idle)}: of bought hardware, without effect on rented; set costs.pricing=own"
+def idle(scenario: Scenario, axes: Collection[str] = ()) -> Iterator[str]:
+    """What a scenario states, or a sweep of it varies, and its answer does not hang on."""
+    costs = scenario.costs
+    if costs.pricing == "own" or "costs.pricing" in axes:
+        return
+    if said := [name for name in OF_BOUGHT if getattr(costs, name) is not None or f"costs.{name}" in axes]:
+        yield f"costs.{' and costs.'.join(said)}: of bought hardware, without effect on rented; set costs.pricing=own"
+
+
+def dear(resolved: Resolved) -> Iterator[str]:
+    """Where a rent that should be cheaper than that on demand is not: other providers publish it."""
+    asked, price = resolved.scenario.costs.pricing, resolved.assumptions["costs.price"]
+    if asked in CHEAPER and price.status == "catalog":
+        usual = prices.rental(resolved.hardware)
+        if usual is not None and price.value > usual.value:
+            yield (
+                f"costs.pricing: the {asked} price known ({price.note}) is above the usual one on demand, of other, "
+                "cheaper providers; set costs.price to an offer of yours"
+            )
 
 
 def narrowing(resolved: Resolved, drivers: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

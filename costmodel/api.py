@@ -102,7 +102,8 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     Raises ScenarioError for bad input and CatalogError for names that are unknown or ambiguous.
     """
     resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
-    result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
+    with resolved.scenario.written.located():
+        result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
     answer = Estimate(resolved, result, tuple(_settled(resolved, result)), warnings(resolved, result))
     if resolved.scenario.compression:
         from costmodel.compression.account import account

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from costmodel import ops
 from costmodel.job import Job, Layout
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import choose, obstacle, possible
@@ -29,7 +30,7 @@ def lay_out(said: Job, kind: str) -> Layout:
                 programs[key] = train_program.sharded(candidate)
             parts = train_memory.memory(candidate, programs[key])
             return sum(parts.values()) <= candidate.hardware.memory
-        return serve.most_sequences(candidate) >= ENOUGH_SEQUENCES
+        return serve.most_sequences(candidate) >= ops.minimum(ENOUGH_SEQUENCES, candidate.traffic.max_sequences)
 
     return choose(job, said, fits, training)
 

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from costmodel.compression.schema import ORDER, Distil, Prune, Quantise, Sparsify
 from costmodel.fields import Base, Clash, figure
 from costmodel.scenario import SHORTHAND, Adapters, DeviceSpec, Inference, Scenario, Serving, Staff, Training
-from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, VisionShape
+from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, SpeechShape, TextEncoderShape, VisionShape
 from costmodel.source import (
     DEEPEST,
     LARGEST_FILE,
@@ -40,6 +40,8 @@ VARIANTS: dict[str, type[Base] | None] = {
         "shape": ModelShape,
         "member": ModelFamily,
         "vision": VisionShape,
+        "encoder": TextEncoderShape,
+        "speech": SpeechShape,
         "recommender": RecommenderShape,
         "device": DeviceSpec,
         "team": Staff,
@@ -71,7 +73,7 @@ def load(
     folder), unless `allow_files` is False. Raises ScenarioError.
     """
     if isinstance(source, Mapping | Scenario):
-        document = Document("")
+        document = Document(marks=dict(source.written.marks) if isinstance(source, Scenario) else {})
         document.tree = _plain(source, (), document)
         return _resolve(document, overrides, Path(base or ""), allow_files)
     if not isinstance(source, str | os.PathLike):
@@ -163,7 +165,7 @@ def _resolve(document: Document, overrides: Sequence[Override], base: Path, allo
             _report(document, error, misspelt)
     if document.problems:
         raise ScenarioError(document.problems)
-    return scenario
+    return scenario.written_in(document)
 
 
 def _override(document: Document, override: Override) -> None:

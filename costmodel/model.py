@@ -11,9 +11,12 @@ from costmodel.architectures.kinds import ARCHITECTURES, Architecture
 from costmodel.catalog import CatalogError, models, rows
 from costmodel.job import QK_NORM
 from costmodel.scenario import Scenario
-from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, VisionShape
+from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, SpeechShape, TextEncoderShape, VisionShape
 
-Said: TypeAlias = str | ModelShape | ModelFamily | VisionShape | RecommenderShape
+Whole: TypeAlias = VisionShape | TextEncoderShape | SpeechShape | RecommenderShape  # says all that its program needs
+Said: TypeAlias = str | ModelShape | ModelFamily | Whole
+# The kind of the catalog that a shape is of.
+KINDS = {VisionShape: "vit", TextEncoderShape: "encoder", SpeechShape: "speech-encdec", RecommenderShape: "recommender"}
 # What the shape in a scenario cannot say.
 UNSHAPED = {"head_bias": False, "embedding_norm": False}
 
@@ -36,8 +39,8 @@ def model(said: Said, user: str) -> Model:
     Raises CatalogError for a name that is unknown or ambiguous, and for a family that is not modelled.
     """
     note = ""
-    if isinstance(said, VisionShape | RecommenderShape):
-        made = ARCHITECTURES["vit" if isinstance(said, VisionShape) else "recommender"]
+    if isinstance(said, Whole):
+        made = ARCHITECTURES[KINDS[type(said)]]
         return Model(said.name or f"custom {made.name}", made, said.model_dump(), "given", user)
     if isinstance(said, ModelFamily):
         from costmodel.architectures.family import FAMILIES, member

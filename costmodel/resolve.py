@@ -8,14 +8,7 @@ from typing import Any
 from costmodel import profile
 from costmodel.architectures.kinds import Architecture, Samples
 from costmodel.catalog import CatalogError, economics, embodied, formats, grids, prices, pue
-from costmodel.compression.effects import (
-    SPARSE_GAIN,
-    UNPACKING,
-    Weights,
-    cache_format,
-    pruned,
-    weights,
-)
+from costmodel.compression import effects
 from costmodel.compression.formulas import compressed_peak
 from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
@@ -25,6 +18,7 @@ from costmodel.operators.optimizer import MOMENTS, kept_state_bytes, update_byte
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelFamily
 from costmodel.source import clash
+from costmodel.stated import stated
 from costmodel.units import HOUR, MONTH, YEAR
 from costmodel.workloads.formulas.run import mean_time_between_failures
 
@@ -75,6 +69,11 @@ def resolve(scenario: Scenario) -> Resolved:
     Raises CatalogError for a name that is unknown, ambiguous or of a family that is not modelled, and for a device
     without a price when none is stated; ScenarioError for a format that the device lacks.
     """
+    with scenario.written.located():
+        return _resolved(scenario)
+
+
+def _resolved(scenario: Scenario) -> Resolved:
     found = _model(scenario)
     name, made = found.name, found.architecture
     book = _Book(made.shape)
@@ -92,7 +91,7 @@ def resolve(scenario: Scenario) -> Resolved:
     missing = set(book.units) - set(book.found)
     if missing:
         raise AssertionError(f"unresolved: {sorted(missing)}")
-    assumptions = {path: book.found[path] for path in book.units}
+    assumptions = stated(scenario, {path: book.found[path] for path in book.units}, USER)
     warnings = (*_warnings(scenario, assumptions, name), *hardware.warnings)
     return Resolved(scenario, scenario.workload.kind, name, hardware.name, compute, assumptions, warnings)
 
@@ -121,7 +120,9 @@ def _model(scenario: Scenario) -> Model:
         if isinstance(step, Distil):
             found = replace(_fitting(scenario, model(step.student, USER)), note=f"distilled from {found.name}")
         elif isinstance(step, Prune):
-            found = replace(found, name=f"{found.name}, pruned", fields=pruned(found.fields, step), note="pruned")
+            found = replace(
+                found, name=f"{found.name}, pruned", fields=effects.pruned(found.fields, step), note="pruned"
+            )
     return found
 
 
@@ -144,12 +145,12 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     defaults = {"weights": wide if training else asked} | dict.fromkeys(("kv_cache", "gradients"), wide)
     defaults["activations"] = asked if made.fused and not training else wide
     for use, default in defaults.items():
-        given = getattr(said, use) or (cache_format(scenario.compression) if use == "kv_cache" else None)
+        given = getattr(said, use) or (effects.cache_format(scenario.compression) if use == "kv_cache" else None)
         size = formats.number_format(given or default).bytes
         book.set(f"precision.{use}", size, *(("given", USER) if given else ("default", RULE)), note=given or default)
     plain, name = book.found["precision.weights"], said.weights or defaults["weights"]
     width = book.found.get("model.hidden", plain).value  # looked at by compression, which knows decoders alone
-    held = weights(scenario.compression, Weights(plain.value, plain.value, name, name), device, width)
+    held = effects.weights(scenario.compression, effects.Weights(plain.value, plain.value, name, name), device, width)
     compute, size = held.computed or asked, formats.number_format(wide).bytes
     if held.note != name:
         book.set("precision.weights", held.memory, "given", USER, note=held.note)
@@ -158,7 +159,7 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     book.set("precision.ends", ends, "default", RULE, note="embedding, head and norms are not compressed")
     unpacked = held.format != compute and held.memory < formats.number_format(compute).bytes
     if unpacked and training:
-        value, low, high, source = UNPACKING
+        value, low, high, source = effects.UNPACKING
         book.set("precision.unpacking", value, "fitted", source, low, high, f"{held.format} to {compute}")
     else:
         book.set("precision.unpacking", 0.0, "default", "definition", note="no weights are unpacked in memory")
@@ -180,7 +181,7 @@ def _hardware(book: _Book, device: Device, compute: str, sparse: bool) -> None:
     dense = device.peak(compute)
     book.set("hardware.peak", dense, status, source, note=f"dense {compute}")
     if sparse:
-        *gains, origin, why = SPARSE_GAIN
+        *gains, origin, why = effects.SPARSE_GAIN
         rate, low, high = (compressed_peak(dense, gain) for gain in gains)
         book.set("hardware.peak", rate, "default", origin, low, high, f"dense {compute}, times {gains[0]:g}: {why}")
     book.set("hardware.peak_16bit", device.peak(wide), status, source, note=f"dense {wide}")

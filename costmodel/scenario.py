@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import Discriminator, Field, StrictBool, Tag
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, StrictBool, Tag
 
 from costmodel.compression.schema import WORDS, Chain, clashes
 from costmodel.fields import (
@@ -31,6 +31,7 @@ from costmodel.fields import (
     section,
 )
 from costmodel.shapes import Model, ModelShape
+from costmodel.source import Document
 from costmodel.units import DAY
 
 # Sections that may be one word, and the key that the word stands for.
@@ -252,6 +253,22 @@ class Costs(Base):
             yield "price", "price is a rent, but pricing = own; leave one of them out (hardware_price is what one pays)"
 
 
+def _by_path(value: Any) -> Any:
+    """Numbers by path, from mappings of mappings or from paths: {costs: {rate: …}} and {costs.rate: …} are alike."""
+    if not isinstance(value, dict):
+        raise ValueError("needs a mapping, such as {costs: {rate: 150000 USD/person-year}}")
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            found |= {f"{name}.{below}": number for below, number in _by_path(inner).items()}
+        elif isinstance(inner, bool | list):
+            raise ValueError(f"{name} needs a number, such as 1.2 or 10 minutes")
+        elif inner is not None:
+            found[str(name)] = inner
+    return found
+
+
+Stated: TypeAlias = Annotated[dict[str, str | float], BeforeValidator(_by_path)]
 Workload: TypeAlias = Training | Serving | Inference
 
 
@@ -285,8 +302,24 @@ class Scenario(Base):
     engine: Annotated[Engine, section("")] = Field(default_factory=Engine, description="How the inference engine runs.")
     traffic: Annotated[Traffic, section("")] = Field(default_factory=Traffic, description="How busy the service is.")
     costs: Annotated[Costs, section("")] = Field(default_factory=Costs, description="Prices and factors.")
+    assumptions: Stated = Field(
+        default={},
+        description="Any other number that an answer stands on, by the path under which its assumptions list it.",
+        examples=[{"costs.rate": "150000 USD/person-year"}],
+    )
     profile: Text | None = Field(default=None, description="Device profile; the best match of the catalog if unsaid.")
     ranges: StrictBool = Field(default=True, description="Give ranges beside the values.")
+    _written: Document = PrivateAttr(default_factory=Document)
+
+    @property
+    def written(self) -> Document:
+        """Where each part of it stands."""
+        return self._written
+
+    def written_in(self, document: Document) -> Self:
+        """The scenario, which from now on knows where its parts stand."""
+        self._written = document
+        return self
 
     def _clashes(self) -> Iterator[tuple[str, str]]:
         yield from self._spread()

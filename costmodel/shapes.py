@@ -79,6 +79,13 @@ class ModelFamily(Base):
             yield "parameters", str(error)
 
 
+def _divides(shape: Base, part: str, whole: str) -> Iterator[tuple[str, str]]:
+    """What is wrong where one number of a shape does not divide another."""
+    a, b = getattr(shape, part), getattr(shape, whole)
+    if b % a:
+        yield part, f"{part} = {a} does not divide {whole} = {b}; write a divisor of {whole}"
+
+
 class VisionShape(Base):
     """The shape of a vision transformer."""
 
@@ -97,10 +104,46 @@ class VisionShape(Base):
     classes: Width = Field(default=1000, description="Columns of the head.")
 
     def _clashes(self) -> Iterator[tuple[str, str]]:
-        for part, whole in (("heads", "hidden"), ("patch_size", "image_size")):
-            a, b = getattr(self, part), getattr(self, whole)
-            if b % a:
-                yield part, f"{part} = {a} does not divide {whole} = {b}; write a divisor of {whole}"
+        yield from _divides(self, "heads", "hidden")
+        yield from _divides(self, "patch_size", "image_size")
+
+
+class TextEncoderShape(Base):
+    """The shape of a text encoder (BERT), with its pooler."""
+
+    name: Text | None = Field(default=None, description="What to call the model in the answer.")
+    layers: Annotated[int, Figure("12", "1", "10000", whole=True)] = Field(description="Transformer layers.")
+    hidden: Annotated[int, Figure("768", "1", "1e6", whole=True)] = Field(description="Width of the residual stream.")
+    heads: Heads = Field(description="Attention heads; must divide hidden.")
+    ffn: Width = Field(description="Inner width of the MLP.")
+    vocab: Annotated[int, Figure("30522", "1", "1e8", whole=True)] = Field(description="Rows of the token table.")
+    segments: Annotated[int, Figure("2", "0", "1000", whole=True)] = Field(description="Rows of the segment table.")
+    max_sequence: Length = Field(default=512, description="Longest sequence in tokens.")
+    position_rows: Length = Field(
+        default_factory=lambda data: data["max_sequence"],
+        description="Rows of the position table; max_sequence if unsaid.",
+    )
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        yield from _divides(self, "heads", "hidden")
+
+
+class SpeechShape(Base):
+    """The shape of an encoder-decoder of speech (Whisper); both halves have the same width and heads."""
+
+    name: Text | None = Field(default=None, description="What to call the model in the answer.")
+    encoder_layers: Annotated[int, Figure("4", "1", "10000", whole=True)] = Field(description="Layers of the encoder.")
+    decoder_layers: Annotated[int, Figure("4", "1", "10000", whole=True)] = Field(description="Layers of the decoder.")
+    hidden: Annotated[int, Figure("384", "1", "1e6", whole=True)] = Field(description="Width of the residual stream.")
+    heads: Heads = Field(description="Attention heads; must divide hidden.")
+    ffn: Width = Field(description="Inner width of the MLP.")
+    vocab: Annotated[int, Figure("51865", "1", "1e8", whole=True)] = Field(description="Rows of the token table.")
+    mels: Annotated[int, Figure("80", "1", "10000", whole=True)] = Field(description="Frequency bins of a frame.")
+    frames: Length = Field(default=1500, description="Frames of a window behind the second convolution.")
+    max_sequence: Length = Field(default=448, description="Longest transcript in tokens.")
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        yield from _divides(self, "heads", "hidden")
 
 
 class RecommenderShape(Base):
@@ -130,6 +173,8 @@ Model: TypeAlias = Annotated[
     | Annotated[ModelShape, Tag("shape")]
     | Annotated[ModelFamily, Tag("member")]
     | Annotated[VisionShape, Tag("vision")]
+    | Annotated[TextEncoderShape, Tag("encoder")]
+    | Annotated[SpeechShape, Tag("speech")]
     | Annotated[RecommenderShape, Tag("recommender")],
     either(
         "shape",
@@ -138,6 +183,8 @@ Model: TypeAlias = Annotated[
         family="member",
         parameters="member",
         patch_size="vision",
+        segments="encoder",
+        mels="speech",
         tables="recommender",
     ),
 ]

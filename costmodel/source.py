@@ -7,7 +7,8 @@ true and false: what a text means is decided by the field that takes it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,21 +78,36 @@ class Mark:
 
 @dataclass(slots=True)
 class Document:
-    """Plain data, where each part of it stands, and what was found wrong so far."""
+    """Plain data, where each part of it stands, and what was found wrong so far.
 
-    file: str
-    tree: Any = None
-    marks: dict[Keys, Mark] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    All are alike to `==`: two scenarios that say the same are equal wherever they were written.
+    """
+
+    file: str = field(default="", compare=False)
+    tree: Any = field(default=None, compare=False)
+    marks: dict[Keys, Mark] = field(default_factory=dict, compare=False)
+    problems: list[Problem] = field(default_factory=list, compare=False)
 
     def report(self, path: Keys, message: str, at_key: bool = False, clash: bool = False) -> None:
         """Note a problem at the part `path`, or else at one within it, or the nearest around it, that was written."""
+        same = (keys for keys in self.marks if ".".join(keys) == ".".join(path))  # however a path is parted into keys
         within = (keys for keys in self.marks if keys[: len(path)] == path)
         around = (path[:n] for n in range(len(path), -1, -1))
-        nearest = next((keys for keys in (path, *within, *around) if keys in self.marks), ())
+        nearest = next((keys for keys in (*same, *within, *around) if keys in self.marks), ())
         mark = self.marks.get(nearest, Mark(self.file, None, None))
-        line, column = (mark.key if at_key and nearest == path else mark.value) or (None, None)
+        line, column = (mark.key if at_key and len(nearest) == len(path) else mark.value) or (None, None)
         self.problems.append(Problem(mark.file, line, column, ".".join(path), message, clash))
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """What is found wrong within, once it is read, is said to be wrong at its place."""
+        try:
+            yield
+        except ScenarioError as error:
+            found = Document(self.file, marks=self.marks)
+            for problem in error.problems:
+                found.report(tuple(problem.path.split(".")), problem.message, clash=problem.clash)
+            raise ScenarioError(found.problems) from None
 
 
 class _UnreadableError(Exception):

@@ -16,7 +16,8 @@ pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
 _visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened, shown, cells = partial(_visiting["opened"], "documents"), _visiting["shown"], _visiting["cells"]
+opened = partial(_visiting["opened"], "documents")
+shown, cells, drawn = (_visiting[name] for name in ("shown", "cells", "drawn"))
 
 
 @pytest.mark.parametrize("lever", documents.LEVERS, ids=lambda lever: lever.id)
@@ -25,6 +26,29 @@ def test_a_lever_is_answered_as_the_library_answers(lever):
     assert shown(app) == f"**{whatif.sentence(answer)}**"
     assert cells(app.dataframe[0]) == whatif.cells(answer)
     assert [block.value for block in app.code] == [lever.line]
+    (chart,) = drawn(app)
+    columns = whatif.charted(answer)
+    assert sum(len(trace["x"]) for trace in chart) == len(columns) * len(whatif.cells(answer))
+
+
+def test_bars_are_the_figures_of_the_table():
+    ((bars,),), answer = drawn(opened(lever="grid")), levers.answer(levers.named("grid"))
+    assert bars["x"] == list(answer.columns["carbon"].values)
+    assert bars["y"][0] == f"SE <b>{show(bars['x'][0], 'kg')}</b>"
+
+
+def test_rent_and_purchase_are_lines_over_the_time_used():
+    (lines,) = drawn(opened(lever="cloud"))
+    assert {line["name"] for line in lines} == {"rent on-demand", "buy"}
+    assert all(line["x"] == pytest.approx([n / 10 for n in range(1, 11)]) for line in lines)
+    assert all(0.1 < value < 10 for line in lines for value in line["y"])  # M USD
+
+
+def test_a_question_without_an_answer_has_no_chart():
+    app = opened(lever="hardware", lever_set=["parallelism.tp=1", "parallelism.zero=0", "parallelism.micro_batch=4096"])
+    assert not app.exception
+    assert "None of the points fits" in shown(app)
+    assert not drawn(app)
 
 
 def test_the_visitors_own_scenario_changes_the_answer_and_the_command():
@@ -70,6 +94,20 @@ def test_a_slider_moves_the_formula():
     assert app.markdown[1].value == "**parallel time** = 625"
 
 
+def test_a_formula_is_drawn_along_the_argument_that_moves():
+    app = opened(show="Formulas", formula="D1.2")
+    assert [len(chart) for chart in drawn(app)] == [2, 2]  # the document's and the corrected one: a line, and a mark
+    app.select_slider(key="D1.2 batch_size 1").set_value("512").run()
+    ((line, mark),) = drawn(app)  # the corrected one does not know of batches
+    assert (mark["x"], mark["y"]) == ([512], [1e9 / 512])
+    assert line["y"] == pytest.approx([1e9 / x for x in line["x"]])
+    assert cells(app.dataframe[0])[-1] == ["2,560", "391 k"]
+    app.select_slider(key="D1.2 utilisation fraction").set_value("0.5").run()
+    ((line, mark),) = drawn(app)
+    assert mark["x"] == [0.5]
+    assert mark["y"] == pytest.approx([6 * 1e9 * 3e11 / (1000 * 312e12 * 0.5) / 3600 / 24])  # days
+
+
 @pytest.mark.parametrize("entry", documents.ENTRIES, ids=lambda entry: entry.id)
 def test_every_argument_has_numbers_to_try(entry):
     for formula in (*entry.formulas, *entry.corrected):
@@ -86,6 +124,17 @@ def test_a_worked_example_is_checked(example):
     assert example.verdict in shown(app)
     verdicts = [row[3] for row in cells(app.dataframe[0])]
     assert ("wrong" in verdicts) == (not example.right)
+    charts = drawn(app)
+    assert len(charts) == (not example.right)
+    assert sum(len(trace["x"]) for chart in charts for trace in chart) == (
+        0 if example.right else sum(s.stated is not None for s in example.statements)
+    )
+
+
+def test_figures_of_an_example_are_drawn_over_those_computed():
+    ((right, wrong),) = drawn(opened(show="Worked examples", example="D1.4"))
+    assert right["x"] == []
+    assert wrong["x"] == pytest.approx([390_625 / 3_906_250, 3.90625e6 / (390_625 / 1e-4)])
 
 
 @pytest.mark.parametrize(

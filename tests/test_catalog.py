@@ -165,6 +165,10 @@ def test_grid_intensities():
     assert per_kwh(grids.intensity("sweden").value) == pytest.approx(0.0407, rel=0.01)
     assert grids.intensity("SWE") == grids.intensity("se")
     assert grids.intensity("us-east4").code == "gcp:us-east4"
+    with pytest.raises(CatalogError, match="'azure:east-us' or 'gcp:us-east4'"):
+        grids.intensity("virginia")  # not 'IND' or 'ARG', whose letters are as near
+    with pytest.raises(CatalogError, match="did you mean 'Ireland'"):
+        grids.intensity("irland")
     assert per_kwh(grids.intensity("gcp:europe-north1").value) == pytest.approx(0.03932)  # 2024, not 0.133 of 2020
     world = grids.intensity()
     assert per_kwh(world.value) == pytest.approx(0.480, rel=0.02)  # Ember: 480 g in 2023

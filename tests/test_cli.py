@@ -304,3 +304,22 @@ def test_start_stays_light(arguments):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("precision: mxfp4", ":4:12: precision.compute: hardware h100-sxm has no peak for mxfp4"),
+        ("parallelism: {tp: 3}", ":4:19: parallelism.tp: 3 does not divide"),
+    ],
+)
+def test_what_does_not_fit_together_has_its_place_in_the_file(line, says, tmp_path, capsys):
+    file = tmp_path / "scenario.yaml"
+    file.write_text("{model: llama-3.1-8b, hardware: h100-sxm, devices: 48,\nworkload: train,\n\n" + line + "}")
+    assert main.run(["estimate", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"costmodel: {file}{says}")
+
+
+def test_one_scenario_is_nothing_to_compare(capsys):
+    assert main.run(["compare", "examples/gpt-3.yaml"]) == 2
+    assert "two or more scenarios" in capsys.readouterr().err

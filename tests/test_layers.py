@@ -21,7 +21,7 @@ FLOORS = [
     {"workloads.formulas", "compression.adapters"},
     {"costs"},
     {"workloads"},
-    {"engine", "device", "model"},
+    {"engine", "device", "model", "stated"},
     {"compression.effects"},
     {"resolve", "compression.making", "compression.expected"},
     {"documents"},

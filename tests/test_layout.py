@@ -39,6 +39,11 @@ def test_what_is_unsaid_follows_from_what_is_said(changes, expected):
     assert degrees(*changes) == expected
 
 
+def test_an_engine_that_runs_few_requests_needs_room_for_no_more():
+    # Weights of 16 GB leave a device of 80 GB room for hundreds of requests.
+    assert degrees("devices=8", "workload=serve", "engine.max_sequences=1") == (1, 1, 8)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -178,7 +178,7 @@ def test_reserved_devices_are_paid_for_all_hours():
     assert columns["buy"].values == tuple(sorted(columns["buy"].values))  # more use costs more electricity
 
 
-@pytest.mark.parametrize("period", ["3", "0 years", "-1 year", "3 USD", "eternity"])
+@pytest.mark.parametrize("period", ["3", "0 years", "-1 year", "3 USD", "eternity", "101 years", "1e9 years"])
 def test_odd_periods_are_refused(period):
     with pytest.raises(PlanError, match=r"--period: .* write for example '?3 years'?$"):
         plan.buy(TRAIN, period)

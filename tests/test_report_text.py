@@ -8,7 +8,7 @@ from costmodel.advice import narrowing
 from costmodel.api import estimate
 from costmodel.fields import figure
 from costmodel.loading import load
-from costmodel.report.quantities import interval, number
+from costmodel.report.quantities import interval, number, with_range
 from costmodel.report.text import render, sentence
 
 TRAIN = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
@@ -22,15 +22,20 @@ DEVICE = {"memory": "80 GB", "memory_bandwidth": "2 TB/s", "peak": {"bf16": "300
     [
         (630, 1100, "person*h", "630–1,100 hours"),
         (14 * 86400, 23 * 86400, "s", "14–23 days"),
-        (50 * 60, 2 * 3600, "s", "50–120 min"),
+        (50 * 60, 2 * 3600, "s", "0.83–2 h"),
         (160e3, 410e3, "USD", "160–410 k USD"),
         (0.0, 5e5, "USD", "0–500 k USD"),
-        (5.0, 9e5, "USD", "5 USD – 900 k USD"),
+        (5.0, 9e5, "USD", "0.005–900 k USD"),
         (2.3e-6, 4.2e-6, "USD", "2.3e-06–4.2e-06 USD"),
     ],
 )
 def test_intervals(low, high, unit, text):
     assert interval(low, high, unit) == text
+
+
+def test_a_range_has_the_unit_of_its_value():
+    assert with_range(71.4, 7.7, 760.0, "s") == "1.19 min (0.13–13 min)"
+    assert with_range(58.0, 40.0, 100.0, "s") == "58 s (40–100 s)"
 
 
 @pytest.mark.parametrize(

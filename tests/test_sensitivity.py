@@ -1,11 +1,17 @@
 """Each assumption alone: swings against estimates in which it is stated, and the command that shows them."""
 
 import json
+import math
+import re
 
 import pytest
 
 import costmodel
 from costmodel.cli.main import run
+from costmodel.job import Assumption
+from costmodel.loading import loads, to_yaml
+from costmodel.source import ScenarioError
+from costmodel.stated import path_of, rule
 from costmodel.tornado import SensitivityError
 
 BASE = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
@@ -21,6 +27,72 @@ def test_a_swing_is_what_the_estimate_says_at_its_ends(kind, path, unit, total):
     for end, figure in ((found.low, found.at_low), (found.high, found.at_high)):
         said = f"{end!r} {unit}" if unit else end
         assert figure == pytest.approx(costmodel.estimate(costmodel.load(base, [(path, said)])).totals[total], rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["train", "serve"])
+def test_every_assumption_can_be_stated_and_then_answers_as_its_swing(kind):
+    base = BASE | {"workload": kind, "ranges": False}
+    asked = costmodel.load(base)
+    for swing in costmodel.sensitivity(base, "energy_j"):
+        path, known = path_of(asked, swing.path), Assumption(swing.path, swing.high, swing.unit, "", "")
+        said = rule(known).write(swing.high) if path.startswith("assumptions.") else None
+        if said is None:  # in words of its own: above
+            continue
+        moved = costmodel.estimate(costmodel.load(base, [(path, said)]))
+        assert moved.totals["energy_j"] == pytest.approx(swing.at_high, rel=1e-9), path
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("costs.rat", "1", "unknown assumption 'costs.rat'; did you mean 'costs.rate'"),
+        ("costs.rate", "5", "needs a unit; write for example '3.283e+05 USD/person-year'"),
+        ("costs.rate", "-5 USD/person-year", "at least 3283 USD/person-year"),
+        ("costs.price", "5 USD/h", "is said in another place; write costs.price"),
+        ("costs.grid", "SE", "is said in another place; write costs.grid"),
+        ("devices", "5", "is said in another place; write devices"),
+        ("model.layers", "5", "is said in another place; write model"),
+        ("parallelism.tp", "2", "is said in another place; write parallelism.tp"),
+        ("profile.matmul.compute_efficiency", "1.1", "at most 1"),
+        ("profile.matmul.compute_efficiency", "0", "at least 0.007599, not '0'"),
+        ("hardware.peak", "1e30 FLOP/s", "at most 9.894e+16 FLOP/s"),
+        ("profile.framework.time_factor", "many", "is not a number"),
+        ("profile.framework", "[1]", "framework needs a number"),
+    ],
+)
+def test_an_assumption_that_cannot_be_stated_so(path, value, says):
+    with pytest.raises(ScenarioError, match=re.escape(says)):
+        costmodel.estimate(costmodel.load(BASE, [f"assumptions.{path}={value}"]))
+
+
+@pytest.mark.parametrize("kind", ["train", "serve"])
+def test_every_assumption_may_go_to_its_bounds(kind):
+    base = BASE | {"workload": kind, "ranges": False}
+    asked = costmodel.load(base)
+    for own in costmodel.estimate(base).assumptions:
+        if path_of(asked, own.path) == (path := f"assumptions.{own.path}"):
+            for said in (rule(own).low, rule(own).high):
+                answer = costmodel.estimate(costmodel.load(base, [(path, said)]))
+                assert all(math.isfinite(figure) for figure in answer.totals.values()), (path, said)
+
+
+def test_an_assumption_stated_in_a_file_goes_along(tmp_path):
+    file = tmp_path / "scenario.yaml"
+    file.write_text(
+        "model: llama-3.1-8b\nhardware: h100-sxm\ndevices: 64\nworkload: train\n"
+        "assumptions:\n  costs:\n    rate: 100000 USD/person-year\n  costs.restart: 1 hour\n"
+    )
+    answer = costmodel.estimate(str(file))
+    stated = {a.path: a for a in answer.assumptions if a.status == "given"}
+    assert stated["costs.rate"].value == pytest.approx(1e5 / (365.25 * 86400))
+    assert stated["costs.restart"].value == 3600
+    again = loads(to_yaml(answer.resolved.scenario))
+    assert again == answer.resolved.scenario
+    found = costmodel.sweep(again, {"assumptions.costs.rate": ["5000 USD/person-year", "2e5 USD/person-year"]})
+    assert found["totals.cost_usd"][0] < answer.totals["cost_usd"] < found["totals.cost_usd"][1]
+    file.write_text(file.read_text().replace("1 hour", "1 GB"))
+    with pytest.raises(ScenarioError, match=r"scenario.yaml:8:18: assumptions.costs.restart: 'GB' has the wrong dim"):
+        costmodel.estimate(str(file))
 
 
 def test_the_largest_swing_is_first_and_a_price_does_not_change_the_time():

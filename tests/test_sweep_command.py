@@ -210,3 +210,11 @@ def test_interrupted_the_finished_rows_are_kept(form, more, tmp_path):
     assert len(found["reason"]) == rows
     assert math.isfinite(float(found["totals.cost_usd"][-1]))
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_axis_that_moves_nothing_is_told(capsys):
+    axis = "--over=costs.utilisation=0.2,0.5"
+    assert run(["sweep", "examples/llama-3.1-8b.yaml", axis]) == 0
+    assert "costs.utilisation: of bought hardware, without effect on rented" in capsys.readouterr().err
+    assert run(["sweep", "examples/llama-3.1-8b.yaml", axis, "--set", "costs.pricing=own"]) == 0
+    assert not capsys.readouterr().err

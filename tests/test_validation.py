@@ -154,7 +154,7 @@ def test_published_runs_that_state_everything():
 
 def test_reasons():
     found = {r.row_id: r for r in costmodel.validate(TABLES["training"], "training").results}
-    assert "lora" in found["nvidia-nemo-24.07-perf-001"].skipped
+    assert "adapters" in found["nvidia-nemo-24.07-perf-001"].inferred  # LoRA: its rank is unsaid
     assert (
         "moe" in found["nvidia-megatron-bridge-perf-001"].skipped or found["nvidia-megatron-bridge-perf-001"].predicted
     )

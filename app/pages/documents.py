@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from costmodel.app import asking, parts
+from costmodel.app import asking, figures, parts
 from costmodel.catalog import CatalogError
 from costmodel.documents import DOCUMENTS, ENTRIES, LEVERS, Entry, Example, Lever, examples
-from costmodel.documents.starts import choices, start
+from costmodel.documents.starts import choices, curve, start
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.formula import Formula, load_all
 from costmodel.loading import load
@@ -28,6 +28,7 @@ from costmodel.sweeping import SweepError
 
 WRONG = (ScenarioError, CatalogError, PlanError, SweepError)
 MARKS = {True: "right", False: "wrong", None: ""}
+ALONG = "along"  # of a formula: the argument that it is drawn along
 SECTIONS = ("Levers", "Formulas", "Worked examples")
 
 
@@ -50,20 +51,26 @@ def show_formula(entry: Entry) -> None:
             for argument, unit in formula.arguments.items():
                 if (argument, unit) not in values:
                     values[argument, unit] = moved(entry, formula, argument)
+    moving = st.selectbox(
+        "Drawn along", list(dict.fromkeys(a for a, _ in values)), key=f"{entry.id} {ALONG}", format_func=words
+    )
     sides = ("The document", entry.formulas), ("Corrected", entry.corrected)
     for place, (title, formulas) in zip(places, sides, strict=True):
         with place:
             st.subheader(title)
             if formulas is entry.formulas:
-                st.latex(entry.latex)
+                for line in entry.latex.split(r",\ "):  # a telephone is narrow
+                    st.latex(line)
             for formula in formulas:
-                name = words(re.sub(r"^d\d_\d_", "", formula.name))
+                numbers = {a: values[a, u] for a, u in formula.arguments.items()}
                 st.latex(latex(formula))
-                st.markdown(
-                    f"**{name}** = {answered(formula, {a: values[a, u] for a, u in formula.arguments.items()})}"
-                )
+                st.markdown(f"**{named(formula)}** = {answered(formula, numbers)}")
+                if moving in numbers:
+                    x, y = (words(moving), formula.arguments[moving]), (named(formula), formula.unit)
+                    figures.along(curve(formula, moving, numbers), x, y, numbers[moving])
             if not formulas:
                 st.markdown("Nothing to correct in its own terms.")
+    show_values([*entry.formulas, *entry.corrected], moving, values)
     if entry.refined_by:
         st.subheader("What estimates use instead")
         known = load_all()
@@ -78,13 +85,38 @@ def moved(entry: Entry, formula: Formula, argument: str) -> float:
     numbers = {show(value, unit): value for value in choices(formula, argument)}
     first = show(start(formula, argument), unit)
     label = words(argument).capitalize()
-    return numbers[st.select_slider(label, list(numbers), first, key=f"{entry.id} {argument} {unit}")]
+    key, follow = f"{entry.id} {argument} {unit}", (f"{entry.id} {ALONG}", argument)
+    return numbers[st.select_slider(label, list(numbers), first, key=key, on_change=drawn_along, args=follow)]
 
 
-def answered(formula: Formula, numbers: dict[str, float]) -> str:
-    """A formula's value, as text that Markdown shows as it is."""
+def drawn_along(key: str, argument: str) -> None:
+    """Draw the formulas along the argument that the visitor moves."""
+    st.session_state[key] = argument
+
+
+def named(formula: Formula) -> str:
+    """A formula's name without the id of its document."""
+    return words(re.sub(r"^d\d_\d_", "", formula.name))
+
+
+def show_values(formulas: Sequence[Formula], moving: str, values: dict[tuple[str, str], float]) -> None:
+    """What is drawn, as a table: a row for each number that the argument can be."""
+    rows: dict[str, dict[str, str]] = {}
+    for formula in formulas:
+        if unit := formula.arguments.get(moving):
+            numbers = {a: values[a, u] for a, u in formula.arguments.items()}
+            for value in choices(formula, moving):
+                row = rows.setdefault(show(value, unit), {words(moving): show(value, unit)})
+                row[named(formula)] = answered(formula, numbers | {moving: value}, plain=str)
+    st.dataframe(
+        list(rows.values()), hide_index=True, height="content", alt=f"{len(rows)} values along {words(moving)}."
+    )
+
+
+def answered(formula: Formula, numbers: dict[str, float], plain: Callable[[str], str] = parts.plain) -> str:
+    """A formula's value, as text that Markdown shows as it is, or that a table does."""
     try:
-        return parts.plain(show(float(formula(**numbers)), formula.unit))
+        return plain(show(float(formula(**numbers)), formula.unit))
     except ArithmeticError:
         return "nothing: it divides by zero here"
 
@@ -93,6 +125,7 @@ def show_example(example: Example) -> None:
     """A worked example: what the document writes, what comes out."""
     (st.success if example.right else st.error)(parts.plain(example.verdict))
     st.markdown(parts.plain(f"{example.id}, section {example.place}: {example.setting}"))
+    figures.example(example)
     rows = [
         {
             "figure": s.what,
@@ -145,6 +178,7 @@ def show_lever(asked: Lever) -> None:
         st.error(parts.plain(str(error)), icon=":material/error:")
         return
     st.success(f"**{parts.plain(whatif.sentence(found))}**")
+    figures.lever(found)
     rows: list[dict[str, Any]] = [dict(zip(found.columns, row, strict=True)) for row in whatif.cells(found)]
     st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} rows: {', '.join(found.columns)}.")
     for note in filter(None, (asked.note, *found.notes)):

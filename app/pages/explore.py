@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from costmodel.advice import idle
 from costmodel.app import asking, parts, sweeps
 from costmodel.app.parts import Tree
 from costmodel.loading import load
@@ -104,6 +105,8 @@ if answer is not None:
         st.error(parts.plain(str(error)), icon=":material/error:")
     if found is not None:
         axes = list(over)
+        for warning in idle(answer.resolved.scenario, axes):
+            st.warning(parts.plain(warning))
         if not found["feasible"].any():
             st.error(f"**{parts.plain(report.sentence(found, axes, 'totals.cost_usd'))}**")
             drawn, names = None, []

@@ -15,6 +15,7 @@ from costmodel.report import compare
 from costmodel.report import sensitivity as report
 from costmodel.report.quantities import interval
 from costmodel.report.text import sentence
+from costmodel.stated import path_of
 from costmodel.tornado import Swing
 
 AS_IT_IS = "the scenario"
@@ -49,13 +50,14 @@ def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
 def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
     """One assumption at a value of the visitor's, beside the scenario as it is."""
     st.subheader("Move one and see")
-    settable = {s.path: s for s in report.moving(found) if proposing.settable(answer, s.path)}
-    if not settable:
-        st.markdown("No assumption that moves it can be stated; calibrate on the machine to narrow the others.")
+    scenario = answer.resolved.scenario
+    movable = {path: s for s in report.moving(found) if (path := path_of(scenario, s.path))}
+    if not movable:
+        st.markdown("No assumption moves it.")
         return
     left, right = st.columns(2)
-    path = left.selectbox("Assumption", list(settable), key="moved", bind="query-params")
-    swing = settable[path]
+    path = left.selectbox("Assumption", list(movable), key="moved", bind="query-params")
+    swing = movable[path]
     hint = f"{interval(swing.low, swing.high, swing.unit)} is its range"
     proposed = proposing.proposal(answer, path, ())
     example = f"such as {proposed[-1]}; {hint}" if proposed else hint

@@ -1,4 +1,4 @@
-"""A Hugging Face config.json → the shape of a dense decoder, where it can be given exactly; anything else is refused.
+"""A Hugging Face config.json → the shape of a model, where it can be given exactly; anything else is refused.
 
 Keys, their defaults and what the code of each model adds (biases, norms) are those of the `transformers` library,
 src/transformers/models/<model_type>/.
@@ -26,6 +26,17 @@ GPT2_KEYS = {
     "vocab": "vocab_size",
     "max_sequence": "n_positions",
 }
+WHISPER_KEYS = {
+    "encoder_layers": "encoder_layers",
+    "decoder_layers": "decoder_layers",
+    "hidden": "d_model",
+    "heads": "encoder_attention_heads",
+    "ffn": "encoder_ffn_dim",
+    "vocab": "vocab_size",
+    "mels": "num_mel_bins",
+    "frames": "max_source_positions",
+    "max_sequence": "max_target_positions",
+}
 
 
 class ArchitectureError(ValueError):
@@ -33,13 +44,13 @@ class ArchitectureError(ValueError):
 
 
 def shape(config: Config) -> dict[str, Any]:
-    """The fields of `ModelShape` for a parsed config.json. Raises ArchitectureError."""
+    """The shape of a parsed config.json as a scenario says it. Raises ArchitectureError."""
     kind = config.get("model_type") if isinstance(config, Mapping) else None
     if not isinstance(kind, str):
         raise ArchitectureError("has no model_type; give the config.json of a Hugging Face model")
     if kind not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
-        raise ArchitectureError(f"architecture {kind[:40]!r} is not modelled yet; dense decoders are: {known}")
+        raise ArchitectureError(f"architecture {kind[:40]!r} is not modelled yet; modelled are: {known}")
     for key in ("hidden_act", "activation_function"):  # its cost is the same whichever it is
         if not isinstance(config.get(key), str | None):
             raise ArchitectureError(f"{key} is no text; give the config.json as published")
@@ -170,6 +181,45 @@ def _falcon(config: Config) -> dict[str, Any]:
     }
 
 
+def _bert(config: Config) -> dict[str, Any]:
+    """BERT; its kind of head is left out, its pooler is not."""
+    if config.get("position_embedding_type") not in (None, "absolute"):
+        raise ArchitectureError("relative positions of an encoder are not modelled yet; give another model")
+    keys = {name: key for name, key in LLAMA_KEYS.items() if name != "max_sequence"}
+    rows = _number(config, "max_position_embeddings", 512)
+    return _needed(config, keys) | {
+        "segments": _number(config, "type_vocab_size", 2),
+        "max_sequence": rows,
+        "position_rows": rows,
+    }
+
+
+def _roberta(config: Config) -> dict[str, Any]:
+    """RoBERTa: as BERT, with positions counted from behind the padding's."""
+    found = _bert(config)
+    return found | {"max_sequence": found["position_rows"] - 1 - _number(config, "pad_token_id", 1)}
+
+
+def _vit(config: Config) -> dict[str, Any]:
+    if not _flag(config, "qkv_bias", True):
+        raise ArchitectureError("a vision transformer without qkv_bias is not modelled yet; give another model")
+    keys = {name: LLAMA_KEYS[name] for name in ("layers", "hidden", "heads", "ffn")}
+    found = _needed(config, keys | {"image_size": "image_size", "patch_size": "patch_size"})
+    labels = config.get("id2label")
+    if labels is not None and not isinstance(labels, Mapping):
+        raise ArchitectureError("id2label is no mapping; give the config.json as published")
+    classes = {"classes": len(labels)} if labels else {}
+    return found | classes | {"channels": _number(config, "num_channels", 3)}
+
+
+def _whisper(config: Config) -> dict[str, Any]:
+    for part in ("attention_heads", "ffn_dim"):
+        one, other = (_number(config, f"{half}_{part}") for half in ("encoder", "decoder"))
+        if one != other:
+            raise ArchitectureError(f"encoder_{part} and decoder_{part} differ, which is not modelled yet")
+    return _needed(config, WHISPER_KEYS)
+
+
 FAMILIES: dict[str, Callable[[Config], dict[str, Any]]] = {
     "llama": _llama,
     "mistral": _mistral,
@@ -182,4 +232,10 @@ FAMILIES: dict[str, Callable[[Config], dict[str, Any]]] = {
     "gpt2": _gpt2,
     "gpt_neox": _gpt_neox,
     "falcon": _falcon,
+    "bert": _bert,
+    "roberta": _roberta,
+    "xlm-roberta": _roberta,
+    "camembert": _roberta,
+    "vit": _vit,
+    "whisper": _whisper,
 }

@@ -39,7 +39,7 @@ def intensity(code: str = "world") -> Grid:
     Raises CatalogError with the nearest names.
     """
     index = _index()
-    found = find(index, code, "grid", {k: v[0]["code"] for k, v in index.items()})
+    found = find(index, code, "grid", _suggestions())
     size = unit("gCO2e/kWh")[0]
     first = min(BASES.index(row["basis"]) for row in found)
     row = max((row for row in found if row["basis"] == BASES[first]), key=lambda row: row["year"])
@@ -49,6 +49,19 @@ def intensity(code: str = "world") -> Grid:
         spread = economics.value("grid_spread_one_row")
         low, high = value * spread.low, value * spread.high
     return Grid(row["code"], row["name"], value, low, high, row["year"], row["basis"], row["source"])
+
+
+@cache
+def _suggestions() -> dict[str, str]:
+    """What to write for each name, that of the place of a cloud's region too: countries by name, regions by code."""
+    found: dict[str, str] = {}
+    for row in rows("grids"):
+        region = ":" in row["code"]
+        found |= {key(row["code"]): row["code"]}
+        found.setdefault(key(row["name"]), row["code"] if region else row["name"])
+        if region:
+            found.setdefault(key(f"{row['name']} {row['code']}"), row["code"])
+    return found
 
 
 @cache

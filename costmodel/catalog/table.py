@@ -10,6 +10,7 @@ from typing import TypeVar
 
 DATA = Path(__file__).with_name("data")
 FEW = 12  # names that an error lists in full
+PART = 3  # letters from which on a part of a name says which is meant
 
 T = TypeVar("T")
 
@@ -58,11 +59,13 @@ def find(index: Mapping[str, T], name: str, what: str, ids: Mapping[str, str]) -
 
 
 def unknown(what: str, name: object, ids: Mapping[str, str]) -> CatalogError:
-    """The error for a name that nothing has, with the nearest ids."""
+    """The error for a name that nothing has, with the nearest ids: those that it is a part of, if there are any."""
     from difflib import get_close_matches
 
     text = str(name)[:60]
-    close = list(dict.fromkeys(ids[k] for k in get_close_matches(key(text), ids, n=5, cutoff=0.5)))[:3]
+    within = [k for k in ids if key(text) in k] if len(text) >= PART else []
+    near = get_close_matches(key(text), within or ids, n=5, cutoff=0.0 if within else 0.5)
+    close = list(dict.fromkeys(ids[k] for k in near))[:3]
     known = list(dict.fromkeys(ids.values()))
     if close:
         hint = f"did you mean {' or '.join(repr(c) for c in close)}?"

@@ -8,7 +8,7 @@ import click
 
 from costmodel.cli.options import output_option, paged
 
-TABLES = ("models", "hardware", "prices", "grids", "profiles")
+TABLES = ("models", "hardware", "prices", "grids", "engines", "profiles")
 
 
 @click.command()

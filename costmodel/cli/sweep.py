@@ -53,6 +53,7 @@ def command(
     Example:
       costmodel sweep examples/llama-3.1-8b.yaml --over devices=64,128,256
     """
+    from costmodel.advice import idle
     from costmodel.loading import load
     from costmodel.sweeping import MOST_KEPT, MOST_POINTS, gather, stream, typed
 
@@ -67,6 +68,8 @@ def command(
         raise click.UsageError("Parquet is not for reading; write --out FILE.parquet")
     whole = plot is not None or form in ("text", "json")
     values = typed(base, axes)
+    for warning in idle(base, values):
+        click.echo(f"costmodel: warning: {warning}", err=True)
     found = stream(base, values, ranges=ranges, executor=executor, most=MOST_POINTS if whole else MOST_KEPT)
     if not whole:
         _save(form, out, found, found.points)

@@ -270,7 +270,7 @@ LEVERS: tuple[Lever, ...] = (
         "energy, price and speed of a request",
         "sweep",
         ONE_AT_A_TIME,
-        {"over": "hardware=jetson-agx-orin-64gb,rtx-4090,h100-sxm"},
+        {"over": "hardware=jetson-agx-orin-64gb,l4,rtx-4090,h100-sxm"},
         figure="energy_j",
         note="A thousand requests one after another; many at once (without engine.max_sequences) favour large devices.",
     ),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from costmodel.formula import Formula
 from costmodel.units import DAY, YEAR
 
+FINE = 40  # points of a curve beside those that a visitor can choose
 FACTORS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 STARTS = {
@@ -78,3 +83,17 @@ def choices(formula: Formula, argument: str) -> list[float]:
     if formula.arguments[argument] == "fraction":
         return sorted({*SHARES, first})
     return [first * factor for factor in FACTORS]
+
+
+def curve(formula: Formula, argument: str, numbers: Mapping[str, float]) -> dict[float, float]:
+    """A formula's value by one argument between its least and its largest choice, all others being `numbers`.
+
+    Where it has no value there is no point.
+    """
+    known = choices(formula, argument)
+    between = np.linspace if formula.arguments[argument] == "fraction" else np.geomspace
+    places = np.unique([*known, *between(known[0], known[-1], FINE)])
+    with np.errstate(all="ignore"):
+        values = np.broadcast_to(formula(**{**numbers, argument: places}), places.shape)
+    good = np.isfinite(values)
+    return dict(zip(places[good].tolist(), values[good].tolist(), strict=True))

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 
 from costmodel import ops
 from costmodel.documents import corrected, literal
-from costmodel.units import parse
+from costmodel.formula import formula
+from costmodel.units import Count, parse
 
 MNIST_TRAINING, MNIST_TEST = 60_000, 10_000  # LeCun, Cortes, Burges: the MNIST database
 GPT3_PARAMETERS, GPT3_TOKENS = 175e9, 300e9  # Brown et al. 2020, tables 2.1 and D.1
+
+
+@formula("r", source="definition")
+def times_computed(stated: Count, computed: Count) -> Count:
+    """How many times the computed figure a stated one is."""
+    return stated / computed
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,11 @@ class Statement:
         if self.stated is None:
             return None
         return math.isclose(self.stated, self.computed, rel_tol=1e-3, abs_tol=self.rounding)
+
+    @property
+    def times(self) -> float | None:
+        """How many times the computed figure the document's is; None if it gives none."""
+        return None if self.stated is None else float(times_computed(self.stated, self.computed))
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,8 @@ def on_tokens(answer: Estimate, question: str) -> Estimate:
     return answer
 
 
-def option(text: str | float, name: str, example: str, unit: str = "", low: float = 0.0) -> float:
-    """The number above `low` in an option, in SI. Raises PlanError with what to write."""
+def option(text: str | float, name: str, example: str, unit: str = "", low: float = 0.0, high: str = "") -> float:
+    """The number above `low`, and up to `high` as it is written, in an option, in SI. Raises PlanError."""
     try:
         found = parse(text, unit, example) if unit else count(text)
     except UnitError as error:
@@ -74,4 +74,6 @@ def option(text: str | float, name: str, example: str, unit: str = "", low: floa
         raise PlanError(f"{name}: {error}{advice}") from None
     if not low < found < float("inf"):
         raise PlanError(f"{name}: must be above {low:g}, not {cut(str(text), 40)}; write for example {example}")
+    if high and found > parse(high, unit, example):
+        raise PlanError(f"{name}: must be at most {high}, not {cut(str(text), 40)}; write for example {example}")
     return found

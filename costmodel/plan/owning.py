@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from costmodel import ops
+from costmodel.advice import dear
 from costmodel.api import Estimate
 from costmodel.catalog import CatalogError
 from costmodel.formula import formula
@@ -63,7 +64,7 @@ def buy(scenario: Any, period: str = "3 years", overrides: Sequence[Override] = 
     The work itself only sets what the devices draw. Raises PlanError, ScenarioError, CatalogError.
     """
     base = load(scenario, overrides)
-    length = option(period, "--period", "3 years", "s")
+    length = option(period, "--period", "3 years", "s", high="100 years")
     own: list[Override] = [("costs.price", None), ("costs.pricing", "own")]
     bought = _alone(base, own)
     said: str = base.costs.pricing if base.costs.pricing not in (None, "own") else "on-demand"
@@ -110,6 +111,7 @@ def buy(scenario: Any, period: str = "3 years", overrides: Sequence[Override] = 
             f"Bought: written off over {costs.hardware_life / YEAR:.3g} years, straight line (what is left is worth "
             "its book value), with electricity and hosting; devices that wait stay on. Rent is paid for the hours "
             "used, of reserved devices for all hours. Neither staff nor storage is in it.",
+            *(warning for answer in offers.values() for warning in dear(answer.resolved)),
         ),
     )
 

@@ -13,6 +13,7 @@ from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import number, show
 from costmodel.scenario import Precision
+from costmodel.stated import SECTION, rule
 from costmodel.units import Count
 
 SECTIONS = {
@@ -64,11 +65,6 @@ def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def settable(answer: Estimate, path: str) -> bool:
-    """Whether an assumption's path is one of a scenario, where its number can be stated."""
-    return path == "costs.grid" or axes(answer).get(path) == ()
-
-
 def _names(annotation: Any) -> tuple[str, ...]:
     """The words that a field may be; none for one that holds a number or a section."""
     inner = get_args(annotation)
@@ -84,11 +80,13 @@ def proposal(answer: Estimate, path: str, names: tuple[str, ...]) -> list[str]:
         return [value for value in USUAL[path] if value in names or not names]
     if names:
         return list(names[:MOST])
+    known = {f"{SECTION}.{a.path}": a for a in answer.assumptions}.get(path)
+    if known is not None:
+        return _around(rule(known), known.value)
     section, _, name = path.rpartition(".")
     owner: Any = getattr(answer.resolved.scenario, section) if section else answer.resolved.scenario
-    rule = figure(type(owner).model_fields[name])
-    known = {a.path: a.value for a in answer.assumptions}.get(path)
-    return _around(rule, known) if rule else []
+    own = figure(type(owner).model_fields[name])
+    return _around(own, {a.path: a.value for a in answer.assumptions}.get(path)) if own else []
 
 
 def _around(rule: Figure, known: Any) -> list[str]:

@@ -19,6 +19,7 @@ TABLES = {
     "hardware": "devices: memory, peaks, links, power",
     "prices": "rent and purchase of devices, storage, egress, with their spread",
     "grids": "carbon intensity of electricity by country and cloud region",
+    "engines": "software around the operators, by profile: time on the host, memory, prompts in parts",
     "profiles": "constants of the laws of time, fitted to measurements",
 }
 NAMES = {"models": "id", "hardware": "id", "prices": "item", "grids": "code"}
@@ -60,13 +61,23 @@ COLUMNS = {
         ("year", "year", ""),
         ("place", "name", ""),
     ),
+    "engines": (
+        ("profile", "name", ""),
+        ("host per step [ms]", "host_time_per_step", "ms"),
+        ("per sequence [µs]", "host_time_per_sequence", "µs"),
+        ("per call [µs]", "host_time_per_call", "µs"),
+        ("memory [GB]", "context_bytes", "GB"),
+        ("prompt tokens at once", "prefill_chunk", "1"),
+    ),
     "profiles": (("profile", "name", ""), ("meaning", "meaning", "")),
 }
-LEFT = {"models": (0, 4), "hardware": (0,), "prices": (0, 1), "grids": (0, 5), "profiles": (0, 1)}
+LEFT = {"models": (0, 4), "hardware": (0,), "prices": (0, 1), "grids": (0, 5), "engines": (0,), "profiles": (0, 1)}
 UNITS = {  # of the figures of an entry
-    **dict.fromkeys(("memory", "l2"), "B"),
+    **dict.fromkeys(("memory", "l2", "context_bytes"), "B"),
+    **dict.fromkeys((f"host_time_per_{what}" for what in ("step", "sequence", "call")), "s"),
     **dict.fromkeys(("memory_bandwidth", "link_bandwidth", "pcie_bandwidth"), "B/s"),
     "vector_fp32": "FLOP/s",
+    "prefill_chunk": "1",
     **dict.fromkeys(("tdp", "idle"), "W"),
     **dict.fromkeys(("value", "low", "high"), "kg/J"),
     "boost_clock": "Hz",
@@ -77,7 +88,7 @@ SIZES = {name: size for scales in SCALES.values() for size, name in scales if na
 
 def listing(table: str, part: str = "") -> list[str]:
     """The ids of a table that have `part` in one of their names; of hardware with machines measured as a whole."""
-    if table == "profiles":
+    if table in ("engines", "profiles"):
         return [name for name in profile.names() if key(part) in key(name)]
     ids = {
         row[NAMES[table]]
@@ -112,7 +123,12 @@ def entry(table: str, name: str) -> dict[str, Any]:
         return {"usable": usable(name)} | asdict(models.model(name))
     if table == "grids":
         return asdict(grids.intensity(name))
-    return profile.load(name)
+    made = profile.load(name)
+    if table == "engines":
+        constants = made["laws"]["framework"]
+        sources = "; ".join(dict.fromkeys(constant["source"] for constant in constants.values()))
+        return {"name": name} | {of: constant["value"] for of, constant in constants.items()} | {"source": sources}
+    return made
 
 
 def found(table: str, name: str) -> dict[str, Any] | list[dict[str, Any]]:
@@ -174,7 +190,7 @@ def _cell(name: str, unit: str, each: Mapping[str, Any]) -> str:
     if name == "price":
         return show(each["value"], each["unit"])
     if name == "range":
-        return interval(each["low"], each["high"], each["unit"])
+        return interval(each["low"], each["high"], each["unit"], each["value"])
     value = _figure(name, each)
     if value is None or value == "":
         return "–"

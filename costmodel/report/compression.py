@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from costmodel.report.quantities import interval, number, show
+from costmodel.report.quantities import number, show, with_range
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -83,7 +83,7 @@ def making(step: Compression) -> str:
     if step.ranges:
         low, high = (second / 3600 for second in step.ranges["device_seconds"])
         hours += f" ({number(low, 2)}–{number(high, 2)})"
-        cost += f" ({interval(*step.ranges['cost_usd'], 'USD')})"
+        cost = with_range(step.cost_usd, *step.ranges["cost_usd"], "USD")
     text = f"{show(step.tokens, '1')} tokens, {hours} device-hours, {cost}"
     if step.break_even_tokens is None:
         return f"{text}; no saving per token to pay it."

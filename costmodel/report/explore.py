@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.plan.pareto import front
-from costmodel.report.quantities import interval, show
+from costmodel.report.quantities import show, with_range
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
 
 Columns = Mapping[str, np.ndarray]
@@ -43,10 +43,11 @@ def sentence(found: Columns, axes: Sequence[str], name: str) -> str:
         return f"None of {count} points is feasible: {', '.join(_reasons(found))}."
     most = any(word in label for word in MORE_IS_BETTER)
     place = int((np.nanargmax if most else np.nanargmin)(found[name]))
-    spread = ""
+    best = show(float(found[name][place]), unit)
     if f"{name}.p10" in found:
-        spread = f" ({interval(float(found[f'{name}.p10'][place]), float(found[f'{name}.p90'][place]), unit)})"
-    text = f"{'Highest' if most else 'Lowest'} {label}: {show(float(found[name][place]), unit)}{spread}"
+        value, low, high = (float(found[column][place]) for column in (name, f"{name}.p10", f"{name}.p90"))
+        best = with_range(value, low, high, unit)
+    text = f"{'Highest' if most else 'Lowest'} {label}: {best}"
     rest = "" if fits == count else f" {count - fits} of {count} points are not feasible: {', '.join(_reasons(found))}."
     return f"{text} at {point(found, axes, place)}.{rest}"
 

@@ -128,7 +128,7 @@ def _assumptions(answer: Estimate) -> list[tuple[str, str, str, str, str, str]]:
 
 def _range(assumption: Any) -> str:
     low, high = assumption.low, assumption.high
-    return "" if low is None or high is None else interval(low, high, assumption.unit)
+    return "" if low is None or high is None else interval(low, high, assumption.unit, assumption.value)
 
 
 def _working(answer: Estimate) -> list[Any]:

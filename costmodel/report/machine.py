@@ -93,7 +93,7 @@ def laws(made: Profile) -> Cells:
 
 def _range(constant: Mapping[str, Any]) -> str:
     low, high = constant.get("low"), constant.get("high")
-    return "" if low is None or high is None else interval(low, high, constant["unit"])
+    return "" if low is None or high is None else interval(low, high, constant["unit"], constant["value"])
 
 
 def overview(made: Profile) -> str:
@@ -138,6 +138,6 @@ def verified(rows: list[Any]) -> Cells:
             continue
         unit = "1" if row.metric == "speed_up" else "s"
         inside = row.p10 <= row.measured <= row.p90
-        figures = (show(row.measured, unit), show(row.predicted, unit), interval(row.p10, row.p90, unit))
+        figures = (show(row.measured, unit), show(row.predicted, unit), interval(row.p10, row.p90, unit, row.predicted))
         found.append((row.id, *figures, f"{row.predicted / row.measured - 1:+.0%}", "yes" if inside else "no"))
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from costmodel.costs.energy import energy_per_million
 from costmodel.plan.formulas import saved_share
 from costmodel.report.compression import NEAREST, published, quality
-from costmodel.report.quantities import interval, show
+from costmodel.report.quantities import show, with_range
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -120,8 +120,8 @@ def _figure(expected: Expected) -> str:
 def _ranged(answer: Estimate, name: str, unit: str) -> str:
     if not answer.fits:
         return "does not fit"
-    text, spread = show(answer.outcome.performance[name], unit), answer.ranges.get(name)
-    return f"{text} ({interval(spread['p10'], spread['p90'], unit)})" if spread else text
+    value, spread = answer.outcome.performance[name], answer.ranges.get(name)
+    return with_range(value, spread["p10"], spread["p90"], unit) if spread else show(value, unit)
 
 
 def _energy(answer: Estimate) -> str:
@@ -140,8 +140,9 @@ def _layout(answer: Estimate) -> str:
 def _making_cost(steps: Sequence[Compression]) -> str:
     if not steps:
         return "–"
-    spread = f" ({interval(*steps[0].ranges['cost_usd'], 'USD')})" if len(steps) == 1 and steps[0].ranges else ""
-    return show(sum(step.cost_usd for step in steps), "USD") + spread
+    if len(steps) == 1 and steps[0].ranges:
+        return with_range(steps[0].cost_usd, *steps[0].ranges["cost_usd"], "USD")
+    return show(sum(step.cost_usd for step in steps), "USD")
 
 
 def _paid(steps: Sequence[Compression]) -> str:

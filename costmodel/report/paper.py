@@ -184,7 +184,7 @@ def _written(alike: Sequence[Assumption], writer: Writer) -> str:
     values = (f"{words(a.path.split('.')[-1])} {show(float(a.value), a.unit)}" for a in alike)
     said = [first.note.rstrip(".")] if first.note else []
     if first.low is not None and first.high is not None:
-        said.insert(0, interval(first.low, first.high, first.unit))
+        said.insert(0, interval(first.low, first.high, first.unit, first.value))
     more = f" ({'; '.join(said)})" if said else ""
     written = writer.text(f"{label}{', '.join(values)}{more}")
     if first.status in ("given", "inferred"):

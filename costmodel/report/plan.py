@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from costmodel.plan.formulas import saved_share, tokens_per_parameter
-from costmodel.report.quantities import interval, number, show
+from costmodel.report.quantities import interval, number, show, with_range
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
 
@@ -57,8 +57,8 @@ def sentence(plan: SizePlan) -> str:
 
 def _with_range(plan: SizePlan, name: str, unit: str) -> str:
     """A figure with its range, unless steps of layouts hold every draw of the law's constants at the same size."""
-    text, (low, high) = show(getattr(plan.best, name), unit), plan.ranges.get(name, (0.0, 0.0))
-    return f"{text} ({interval(low, high, unit)})" if low < high / 1.02 else text
+    value, (low, high) = getattr(plan.best, name), plan.ranges.get(name, (0.0, 0.0))
+    return with_range(value, low, high, unit) if low < high / 1.02 else show(value, unit)
 
 
 def render(plan: SizePlan) -> str:
@@ -122,7 +122,10 @@ def figures(plan: SizePlan) -> list[tuple[str, str, str]]:
         return []
     values = [show(plan.best.parameters, "1"), *_cells(plan.best)]
     units = {"parameters": "1", "tokens": "1", "loss": "1", "total_usd": "USD"}
-    ranges = {name.replace("_usd", " cost"): interval(*ends, units[name]) for name, ends in plan.ranges.items()}
+    ranges = {
+        name.replace("_usd", " cost"): interval(*ends, units[name], getattr(plan.best, name))
+        for name, ends in plan.ranges.items()
+    }
     return [(name, value, ranges.get(name, "")) for name, value in zip(FIGURES, values, strict=True)]
 
 
@@ -135,7 +138,7 @@ def moved(plans: Mapping[float, SizePlan | str]) -> list[list[str]]:
             reason = plan if isinstance(plan, str) else plan.reason
             rows.append([show(served, "1"), f"no plan: {reason}", *("" for _ in MOVED[2:])])
         else:
-            spread = interval(*plan.ranges["parameters"], "1") if "parameters" in plan.ranges else ""
+            spread = interval(*plan.ranges["parameters"], "1", best.parameters) if "parameters" in plan.ranges else ""
             rows.append([show(served, "1"), show(best.parameters, "1"), spread, *_cells(best)])
     return rows
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from costmodel.units import DAY, HOUR, YEAR, shortened
 
 SCALES = {
@@ -50,12 +52,15 @@ def show(value: float, unit: str, digits: int = 3) -> str:
     return ONE.get(text, text)
 
 
-def interval(low: float, high: float, unit: str) -> str:
-    """A range in the unit of its low end, "17–27 days" or "630–1,100 hours", or each end in its own."""
-    size, name = _scale(abs(low or high), SCALES.get(unit, ((1.0, unit),)))
-    if abs(high) < 1e4 * size or len(SCALES.get(unit, (1,))) == 1:
-        return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
-    return f"{show(low, unit, 2)} – {show(high, unit, 2)}"
+def interval(low: float, high: float, unit: str, value: float | None = None) -> str:
+    """A range, "17–27 days", in the unit of the value that stands beside it, or else of its middle."""
+    size, name = scale((abs(low * high) ** 0.5 or high) if value is None else value, unit)
+    return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
+
+
+def with_range(value: float, low: float, high: float, unit: str) -> str:
+    """A number and its range, both in one unit: "20.1 days (17–27 days)"."""
+    return f"{show(value, unit)} ({interval(low, high, unit, value)})"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -71,6 +76,12 @@ def number(value: float, digits: int = 3) -> str:
 def scale(value: float, unit: str) -> tuple[float, str]:
     """The unit that a value is best read in: its size in SI, and its name."""
     return _scale(abs(value), SCALES.get(unit, ((1.0, unit),)))
+
+
+def scaled(values: Sequence[float | None], unit: str) -> tuple[list[float | None], str]:
+    """Numbers in the one unit that the largest of them is best read in, and its name; counts stay as they are."""
+    size, name = (1.0, "") if unit == "1" else scale(max((abs(v) for v in values if v is not None), default=0.0), unit)
+    return [None if value is None else value / size for value in values], name
 
 
 def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.report.quantities import interval, show
+from costmodel.report.quantities import show, with_range
 from costmodel.report.table import aligned
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
 
@@ -79,10 +79,9 @@ def _cell(found: Mapping[str, Any], column: str, row: int) -> str:
     value, unit = float(found[column][row]), label(column)[1]
     if value != value:
         return "–"
-    spread = ""
     if f"{column}.p10" in found:
-        spread = f" ({interval(found[f'{column}.p10'][row], found[f'{column}.p90'][row], unit)})"
-    return show(value, unit) + spread
+        return with_range(value, found[f"{column}.p10"][row], found[f"{column}.p90"][row], unit)
+    return show(value, unit)
 
 
 def _bars(values: np.ndarray) -> list[str]:

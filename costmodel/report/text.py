@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.advice import narrowing
 from costmodel.job import RECOMPUTE
-from costmodel.report.quantities import interval, show
+from costmodel.report.quantities import interval, show, with_range
 from costmodel.workloads.formulas.step import tokens_per_step
 
 if TYPE_CHECKING:
@@ -115,9 +115,8 @@ def asked(answer: Estimate) -> str:
 
 
 def _with_range(answer: Estimate, name: str) -> str:
-    text = show(answer.totals[name], UNITS[name])
-    spread = answer.ranges.get(name)
-    return f"{text} ({interval(spread['p10'], spread['p90'], UNITS[name])})" if spread else text
+    value, unit, spread = answer.totals[name], UNITS[name], answer.ranges.get(name)
+    return with_range(value, spread["p10"], spread["p90"], unit) if spread else show(value, unit)
 
 
 def totals(answer: Estimate) -> list[tuple[str, str, str]]:
@@ -136,7 +135,7 @@ def performance(answer: Estimate) -> list[tuple[str, str, str]]:
 def _figure(answer: Estimate, name: str, label: str, value: float, unit: str) -> tuple[str, str, str]:
     spread = answer.ranges.get(name)
     uncertain = spread and spread["p10"] < spread["p90"]
-    return label, show(value, unit), interval(spread["p10"], spread["p90"], unit) if spread and uncertain else ""
+    return label, show(value, unit), interval(spread["p10"], spread["p90"], unit, value) if spread and uncertain else ""
 
 
 def standing(answer: Estimate) -> str:

@@ -29,6 +29,15 @@ def render(answer: Answer) -> str:
     return "\n".join([sentence(answer), "", aligned([[*answer.columns], *cells(answer)]), "", *answer.notes]).rstrip()
 
 
+def charted(answer: Answer) -> tuple[str, ...]:
+    """The columns that decide, to be drawn; none where there is nothing to draw."""
+    if answer.question == "sweep":
+        return (answer.figures["label"],) if answer.figures["least"] is not None else ()
+    if answer.question == "buy":
+        return tuple(answer.columns)[1:]
+    return (DECIDING[answer.question],)
+
+
 def csv(answer: Answer) -> str:
     """The table in SI; empty where there is no answer."""
     heads = [f"{name} [{column.unit}]" if column.unit else name for name, column in answer.columns.items()]
@@ -160,6 +169,16 @@ def _compress(f: Figures) -> str:
     return f"{text}, no evidence on its quality; {base}.{with_evidence}"
 
 
+DECIDING = {  # column of a question's answer
+    "fleet": "time",
+    "scale": "time",
+    "batch": "loss added",
+    "benchmark": "progress",
+    "optimiser": "time",
+    "feed": "reading",
+    "sleep": "energy",
+    "compress": "cost per million tokens",
+}
 SENTENCES: dict[str, Callable[[Figures], str]] = {
     "sweep": _sweep,
     "fleet": _fleet,

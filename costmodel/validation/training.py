@@ -33,6 +33,9 @@ from costmodel.workloads.formulas.step import model_training_flops, step_flops, 
 
 ZERO = {"none": 0, "zero1": 1, "zero2": 2, "zero3": 3, "fsdp": 3, "hsdp": 3}
 OPTIMIZERS = ("adamw", "adam", "sgd", "sgd-momentum")
+# What is trained where some weights are frozen, and what becomes of those before.
+ADAPTERS = {"": None, "lora": {"rank": 16}, "qlora-nf4": {"rank": 16}}
+COMPRESSED = {"qlora-nf4": [{"method": "quantise", "weights": "nf4"}]}
 FEED_FORWARD = 4  # width of an MLP without a gate, in widths of the model; a gated one has another
 
 
@@ -67,6 +70,8 @@ def ask(row: Row, metric: str) -> Question:
     hardware = device(row, inferred)
     if (devices := row.number("devices")) is None:
         raise Skip("number of devices not stated")
+    if frozen := row.text("frozen"):
+        inferred.append("adapters")
     if (sequence := row.number("seq_len")) is None and made.samples is None:
         raise Skip("sequence length not stated")
     if (batch := global_batch(row)) is None or row.number("global_batch") is None:
@@ -77,17 +82,19 @@ def ask(row: Row, metric: str) -> Question:
         "devices": whole(devices),
         "workload": stated(
             {
-                "kind": "train",
+                "kind": "finetune" if frozen else "train",
+                "adapters": ADAPTERS[frozen],
                 "sequence": whole(sequence) if made.samples is None else None,
                 "global_batch": whole(batch),
                 "optimizer": _optimizer(row, inferred),
             }
         ),
+        "compression": COMPRESSED.get(frozen),
         "precision": _precision(row, inferred),
         "parallelism": _parallelism(row, inferred),
         "costs": {"price": "0 USD/h", "staff": "none"},
     }
-    return Question(scenario, metric, tuple(inferred))
+    return Question(stated(scenario), metric, tuple(inferred))
 
 
 def global_batch(row: Row) -> float | None:
@@ -114,7 +121,7 @@ def naive(row: Row, question: Question, result: Outcome) -> Number:
 
 
 def _not_modelled(row: Row) -> None:
-    if row.text("frozen"):
+    if row.text("frozen") not in ADAPTERS:
         raise Skip(f"{row.text('frozen')[:40]}: training of a part of the weights is not modelled")
     if row.text("offload") not in ("", "none"):
         raise Skip("offloading to the host is not modelled")

@@ -1,0 +1,68 @@
+"""Assumptions that a scenario states by their path, where none of its other sections has a word for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from costmodel.catalog.table import key, unknown
+from costmodel.fields import Figure, figure
+from costmodel.job import Assumption, Assumptions
+from costmodel.scenario import Scenario
+from costmodel.source import Document, ScenarioError
+from costmodel.units import unit
+
+SECTION = "assumptions"
+# Parts of a job that a scenario describes as a whole, in its own words.
+DESCRIBED = ("model", "devices", "parallelism", "workload")
+FAR = 100.0
+NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s"}  # to write than SI
+
+
+def path_of(scenario: Scenario, path: str) -> str | None:
+    """Where a scenario can state an assumption; None where it follows from others."""
+    section, _, name = path.partition(".")
+    said = getattr(type(getattr(scenario, section, None)), "model_fields", {}).get(name)
+    if section != "hardware" and said is not None:
+        return path if figure(said) else None
+    return None if section in DESCRIBED else f"{SECTION}.{path}"
+
+
+def rule(assumption: Assumption) -> Figure:
+    """How an assumption's number is written, and between which bounds: a share of one up to 1, or to what was measured.
+
+    Beyond a hundredth and a hundred times its own value it would say nothing, or make formulas divide by nothing.
+    """
+    plain = assumption.unit in ("1", "fraction")
+    written = "" if plain else f" {NICER.get(assumption.unit, assumption.unit)}"
+    own = assumption.value if plain else assumption.value / unit(written)[0]
+    low, high = (own / FAR, own * FAR) if own else (0.0, 1.0)
+    high = max(1.0, own) if assumption.unit == "fraction" else high
+    example, least, most = (f"{value:.4g}{written}" for value in (own, low, high))
+    return Figure(example, least, most, "" if plain else assumption.unit)
+
+
+def stated(scenario: Scenario, found: Assumptions, source: str) -> Assumptions:
+    """The assumptions, with those that the scenario states. Raises ScenarioError for an unknown path or a bad value."""
+    said, problems = dict(found), Document()
+    for path, value in scenario.assumptions.items():
+        try:
+            said[path] = _stated(scenario, found, path, value, source)
+        except ValueError as error:
+            problems.report((SECTION, *path.split(".")), str(error))
+    if problems.problems:
+        raise ScenarioError(problems.problems)
+    return said
+
+
+def _stated(scenario: Scenario, found: Assumptions, path: str, value: Any, source: str) -> Assumption:
+    """One of them. Raises ValueError with what to write."""
+    own = found.get(path)
+    instead = path_of(scenario, path) if own else None
+    if own is None:
+        known = [known for known in found if path_of(scenario, known) == f"{SECTION}.{known}"]
+        raise unknown("assumption", path, {key(known): known for known in known})
+    if instead != f"{SECTION}.{path}":
+        raise ValueError(f"is said in another place; write {instead or path.partition('.')[0]}")
+    number = rule(own).read(value)
+    return replace(own, value=number, status="given", source=source, low=None, high=None, note="")
