@@ -19,12 +19,12 @@ from costmodel.app import parts
 from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
 from costmodel.architectures import hf_config
 from costmodel.fields import LONGEST_NUMBER, Figure, Format
-from costmodel.loading import as_said, loads, to_yaml
+from costmodel.loading import as_said, loads
 from costmodel.model import model as catalog_model
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.command import argument
-from costmodel.scenario import Inference, Scenario, Serving, Training
+from costmodel.scenario import Inference, Serving, Training
 from costmodel.source import LARGEST_FILE, ScenarioError
 
 KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
@@ -99,13 +99,6 @@ def apply(found: Mapping[str, Any]) -> None:
             st.session_state[path] = "" if value is None else str(value)
         elif value is not None:
             st.session_state[SET] = [*st.session_state[SET], f"{path}={value}"]
-
-
-def link(scenario: Scenario, page: str, label: str) -> None:
-    """A way to another page with this scenario."""
-    st.page_link(
-        f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params={WHOLE: to_yaml(scenario)}
-    )
 
 
 def _more() -> list[str]:
