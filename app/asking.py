@@ -161,16 +161,17 @@ def _bring() -> None:
 
 
 def _fill(inputs: Mapping[str, Any]) -> None:
-    """Come to this page again with these inputs in its address, which inputs that are new to a page do not write.
-
-    Inputs that the page has already write it themselves, and let nobody else.
-    """
+    """Come to this page again with these inputs in its address, which inputs that are new to a page do not write."""
     st.session_state.update(inputs)
     blank = _blank(inputs["workload"]) | DEFAULTS
     said = {name: value for name, value in inputs.items() if value and value != blank.get(name)}
     others = {name: st.query_params.get_all(name) for name in st.query_params if name not in (WHOLE, *inputs)}
-    with suppress(StreamlitAPIException):
+    try:
         st.switch_page(f"pages/{st.session_state[parts.PAGE] or 'estimate'}.py", query_params=others | said)
+    except StreamlitAPIException:  # the page has inputs already, which write themselves, and let nobody else
+        for name, value in said.items():
+            with suppress(StreamlitAPIException):
+                st.query_params[name] = value
 
 
 def inputs_of(said: Mapping[str, Any]) -> dict[str, Any]:

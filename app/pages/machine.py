@@ -68,7 +68,8 @@ def show_facts(name: str) -> None:
     """What is known of the device."""
     drawing.say("subheader", "Facts")
     rows = [{"fact": fact, "value": value} for fact, value in machine.facts(name)]
-    drawing.show_table(rows, f"{len(rows)} facts of the device.")
+    st.table(rows, hide_index=True)
+    drawing.shown().append(("table", rows, f"{len(rows)} facts of the device."))
     st.code(f"costmodel catalog hardware {name}", language="bash", wrap_lines=True)
 
 
