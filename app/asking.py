@@ -18,7 +18,7 @@ from streamlit.errors import StreamlitAPIException
 from costmodel.app import parts
 from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
 from costmodel.architectures import hf_config
-from costmodel.fields import LONGEST_NUMBER, Figure, Format
+from costmodel.fields import LONGEST_NUMBER, Base, Figure, Format
 from costmodel.loading import as_said, loads
 from costmodel.model import model as catalog_model
 from costmodel.model import models_known
@@ -27,7 +27,12 @@ from costmodel.report.command import argument
 from costmodel.scenario import Inference, Serving, Training
 from costmodel.source import LARGEST_FILE, ScenarioError
 
-KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
+KINDS: dict[str, type[Base]] = {
+    "train": Training,
+    "finetune": Training,
+    "serve": Serving,
+    "infer": Inference,
+}
 DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}
 KEPT, WHOLE, FILE, READ = "kept scenario", "scenario", "scenario file", "file was read"
 MOST_CHANGES = 20

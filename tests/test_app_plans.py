@@ -95,20 +95,20 @@ def test_costs_are_stacked_and_the_named_sizes_are_where_the_plan_has_them():
 
 def test_the_best_size_is_followed_over_the_tokens_served():
     app = opened("size", given="budget", budget="20 k")
-    plans = {}
-    for served in (1e9, 1e10, 1e11, 1e12, 1e13, 1e14):
+    rows, alone = cells(app.dataframe[1]), {}
+    for row, served in zip(rows, (1e9, 1e10, 1e11, 1e12, 1e13, 1e14), strict=True):
         try:
-            plans[served] = plan.size(TRAINED, served, budget=2e4)
+            alone[served] = plan.size(TRAINED, served, budget=2e4)
         except ValueError as error:
-            plans[served] = str(error)
-    rows = report.moved(plans)
-    assert cells(app.dataframe[1]) == rows
+            assert row[1] == f"no plan: {error}"
+        else:
+            assert [row] == report.moved({served: alone[served]})
     assert "pays no size" in rows[-1][1]  # 100 T tokens for 20 k USD: no model is that cheap
     best = named(app)[2]["best"]
-    answers = [p.best.parameters for p in plans.values() if not isinstance(p, str) and p.best]
+    answers = [found.best.parameters for found in alone.values()]
     assert best["y"] == answers
     assert answers[-1] < answers[0]
-    assert report.movement(plans) in "\n".join(block.value for block in app.markdown).replace("\\", "")
+    assert report.movement(alone) in "\n".join(block.value for block in app.markdown).replace("\\", "")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import get_args
 import streamlit as st
 
 from costmodel import comparing
+from costmodel.api import Estimate
 from costmodel.app import asking, charts, drawing, parts, sweeps, taking
 from costmodel.app.parts import SET, Tree
 from costmodel.fields import LONGEST_NUMBER, Format
@@ -59,7 +60,7 @@ def own(name: str, columns: int) -> list[str]:
     return [f"{path}={value}" for path, value in said.items() if value] + more
 
 
-def show_figures(answers: dict[str, parts.Estimate], total: str, label: str) -> None:
+def show_figures(answers: dict[str, Estimate], total: str, label: str) -> None:
     """A total of all on one axis, with its ranges, and all figures below it."""
     found = {
         name: (answer.totals[total], spread["p10"], spread["p90"])
@@ -76,7 +77,7 @@ def show_figures(answers: dict[str, parts.Estimate], total: str, label: str) -> 
     drawing.show_table(rows, alt, column_config=parts.WIDE)
 
 
-def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, parts.Estimate], total: str) -> None:
+def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, Estimate], total: str) -> None:
     """What the difference of a total consists of, and which change brings how much of it."""
     drawing.say("subheader", "What makes the difference")
     names = [name for name in changes if answers[name].fits]
@@ -110,7 +111,7 @@ def by_change(tree: str, changes: tuple[str, ...], total: str, measured: tuple[i
     return comparing.by_change(parts.scenario(json.loads(tree)), changes, total)
 
 
-def take_along(changes: dict[str, list[str]], answers: dict[str, parts.Estimate]) -> None:
+def take_along(changes: dict[str, list[str]], answers: dict[str, Estimate]) -> None:
     """The same as a command, and what it needs."""
     words = ["costmodel", "compare", *["scenario.yaml"] * len(answers)]
     for number, own_changes in enumerate(changes.values(), 2):
@@ -126,7 +127,7 @@ address, place = parts.arrived(), parts.top("Compare")
 with st.expander(f"Scenario {FIRST}"):
     tree = asking.scenario()
 changes = inputs()
-answers: dict[str, parts.Estimate] = {}
+answers: dict[str, Estimate] = {}
 for name, said in {FIRST: [], **changes}.items():
     with place:
         answer = parts.estimate(tree | {SET: [*tree.get(SET, ()), *said]}, f"{name}: ")

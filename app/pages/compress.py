@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from costmodel.api import Estimate
 from costmodel.app import charts, drawing, parts, taking
 from costmodel.app.parts import REFUSED
 from costmodel.catalog.models import dense_decoders
@@ -94,7 +95,7 @@ def chain(name: str, steps: Mapping[str, Tree]) -> str | list[Tree]:
     return [steps[way], *map(dict, WORDS[word or "none"])] if way in steps else name
 
 
-def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
+def show_figures(answers: Mapping[str, Estimate]) -> None:
     """What each method costs and how fast it answers."""
     left, right = st.columns(2, gap="medium")
     for column, figure, unit, what in (
@@ -118,7 +119,7 @@ def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
     table(report.beside(answers), answers, "Figures by method")
 
 
-def show_memory(answers: Mapping[str, parts.Estimate]) -> None:
+def show_memory(answers: Mapping[str, Estimate]) -> None:
     """The memory of the fullest device by its parts, which add up."""
     drawing.say("subheader", "Memory of a device")
     drawing.say(
@@ -133,7 +134,7 @@ def show_memory(answers: Mapping[str, parts.Estimate]) -> None:
     table(rows, answers, "Memory by part and method")
 
 
-def table(rows: list[list[str]], answers: Mapping[str, parts.Estimate], alt: str) -> None:
+def table(rows: list[list[str]], answers: Mapping[str, Estimate], alt: str) -> None:
     """Rows under the names of the methods."""
     cells = [dict(zip(("figure", *answers), row, strict=True)) for row in rows]
     pinned = {"figure": st.column_config.Column(pinned=True, width=210)}
@@ -142,7 +143,7 @@ def table(rows: list[list[str]], answers: Mapping[str, parts.Estimate], alt: str
 
 address, place = parts.arrived(), parts.top("Compress")
 trees = inputs()
-answers: dict[str, parts.Estimate] = {}
+answers: dict[str, Estimate] = {}
 with place:
     for name, tree in trees.items():
         if (answer := parts.estimate(tree)) is None:

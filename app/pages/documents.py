@@ -130,7 +130,7 @@ def asked_by_visitor(lever: Lever) -> Lever:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def answer(name: str, scenario: dict[str, str], options: dict[str, str], measured: tuple[int, ...]) -> Answer:
+def answer(name: str, scenario: dict[str, str], options: dict[str, Any], measured: tuple[int, ...]) -> Answer:
     """The library's answer."""
     asked = replace(levers.named(name), scenario=scenario, options=options)
     load({}, asked.overrides, allow_files=False)  # refuses a path of the server

@@ -6,12 +6,13 @@ import json
 
 import streamlit as st
 
+from costmodel.api import Estimate
 from costmodel.app import asking, drawing, parts, taking
 from costmodel.report import text
 from costmodel.report.table import rows as as_csv
 
 
-def show_answer(answer: parts.Estimate) -> None:
+def show_answer(answer: Estimate) -> None:
     """The figures with their ranges, what each total consists of, and what its range depends on."""
     with st.grid(6, min_column_width=150):
         for label, value, spread in text.totals(answer):
@@ -31,14 +32,14 @@ def show_answer(answer: parts.Estimate) -> None:
         parts.drivers(answer, name)
 
 
-def show_memory(answer: parts.Estimate) -> None:
+def show_memory(answer: Estimate) -> None:
     """The memory of the fullest device, against what it has."""
     drawing.say("subheader", "Memory of a device")
     outcome = answer.outcome
     parts.bars(outcome.memory_parts, "B", total=outcome.memory_used, capacity=outcome.job.hardware.memory)
 
 
-def show_working(tree: parts.Tree, answer: parts.Estimate) -> None:
+def show_working(tree: parts.Tree, answer: Estimate) -> None:
     """The formulas behind a figure, with numbers in them."""
     figures = [f"totals.{name}" for name in answer.totals]
     figures += [f"performance.{name}" for name in answer.outcome.performance]

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from costmodel.api import Estimate
 from costmodel.app import asking, drawing, parts, sweeps, taking
 from costmodel.app.parts import Tree
 from costmodel.loading import load
@@ -23,7 +24,7 @@ LINES, HEAT, FRONT = "lines", "heat map", "compromise"
 Axes = dict[str, str]  # path and values, as `--over` takes them
 
 
-def inputs(answer: parts.Estimate) -> Axes:
+def inputs(answer: Estimate) -> Axes:
     """The axes that the visitor chose."""
     known = proposing.axes(answer)
     chosen: Axes = {}
@@ -103,9 +104,9 @@ if answer is not None:
     except (SweepError, *parts.WRONG) as error:
         place.error(parts.plain(str(error)), icon=":material/error:")
     if found is not None:
-        axes = list(over)
+        axes, names = list(over), list[str]()
         if not found["feasible"].any():
-            sentence, drawn, names = report.sentence(found, axes, "totals.cost_usd"), None, []
+            sentence, drawn = report.sentence(found, axes, "totals.cost_usd"), None
             place.error(f"**{parts.plain(sentence)}**")
         else:
             sentence, drawn, names = show_charts(found, axes, answer.resolved.kind)

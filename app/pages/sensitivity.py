@@ -7,6 +7,7 @@ import json
 import streamlit as st
 
 from costmodel import tornado
+from costmodel.api import Estimate
 from costmodel.app import asking, drawing, parts, sweeps, taking
 from costmodel.app.parts import SET, Tree
 from costmodel.fields import LONGEST_NUMBER
@@ -26,7 +27,7 @@ def swings(tree: str, total: str, measured: tuple[int, ...]) -> list[Swing]:
     return tornado.sensitivity(parts.scenario(json.loads(tree)), total)
 
 
-def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
+def show_swings(found: list[Swing], answer: Estimate, total: str) -> None:
     """The chart of the largest, and all in figures."""
     label, unit = report.FIGURES[total]
     moving = report.moving(found)
@@ -47,7 +48,7 @@ def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
     drawing.show_table(rows, f"{len(rows)} assumptions.", height=height, column_config=wide)
 
 
-def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
+def show_move(tree: Tree, found: list[Swing], answer: Estimate) -> None:
     """One assumption at a value of the visitor's, beside the scenario as it is."""
     drawing.say("subheader", "Move one and see")
     settable = {s.path: s for s in report.moving(found) if proposing.settable(answer, s.path)}

@@ -65,7 +65,7 @@ def inputs() -> tuple[dict[str, Any], Question]:
     served = st.select_slider(
         "Tokens served over the model's life, prompts and answers", SERVED, "1 T", key="served", bind="query-params"
     )
-    question = {"given": asked, "said": said, "served": served, "law": None if law == AUTOMATIC else law}
+    question: Question = {"given": asked, "said": said, "served": served, "law": None if law == AUTOMATIC else law}
     question |= {"unique": unique.strip(), "serve": serving(served == "0")}
     model = {"family": family, "parameters": own}
     return {"model": model, "hardware": hardware, "devices": devices, "workload": {"kind": "train"}}, question
@@ -99,7 +99,7 @@ def number(text: str, what: str) -> float:
 def planned(scenario: str, question: str, measured: tuple[int, ...]) -> SizePlan:
     """The library's answer. Raises what WRONG lists."""
     asked = json.loads(question)
-    return plan.size(
+    found: SizePlan = plan.size(
         load(json.loads(scenario), allow_files=False),
         number(asked["served"], "served"),
         **{asked["given"]: number(asked["said"], asked["given"])},
@@ -108,6 +108,7 @@ def planned(scenario: str, question: str, measured: tuple[int, ...]) -> SizePlan
         serve=tuple(asked["serve"].items()),
         follow=tuple(map(count, OVER)),
     )
+    return found
 
 
 def answer(tree: dict[str, Any], question: Question) -> SizePlan | str:

@@ -59,7 +59,7 @@ class Sizes:
     def trained(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cost [USD] and time [s] of training each size on its own `tokens`, sizes along the last axis; NaN for NaN."""
         asked = np.nonzero(np.isfinite(tokens))
-        rows = [(*self.row(i), float(d)) for i, d in zip(asked[-1], tokens[asked], strict=True)]
+        rows = [(*self.row(int(i)), float(d)) for i, d in zip(asked[-1], tokens[asked], strict=True)]
         over: Axes = {(*PATHS, "workload.tokens"): rows}
         found = sweep(self.training, over, strict=False)
         cost, time = np.full((2, *tokens.shape), np.nan)

@@ -232,7 +232,8 @@ def _curves(searches: Sequence[Search]) -> list[Curve]:
     n, known = grid.parameters, law.constants
     shape = {name: value for name, value in known.items() if name != "irreducible"}
     tokens = np.array([np.ceil(search.tokens(known)) for search in searches])
-    good = [s.quality.seen(n, own) & np.isfinite(s.serving) for s, own in zip(searches, tokens, strict=True)]
+    fits = np.isfinite(searches[0].surface).any(axis=1)
+    good = [fits & s.quality.seen(n, own) & np.isfinite(s.serving) for s, own in zip(searches, tokens, strict=True)]
     found = []
     priced = grid.trained(np.where(good, tokens, np.nan))
     for search, tokens_of, training, time in zip(searches, tokens, *priced, strict=True):
