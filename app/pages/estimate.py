@@ -66,9 +66,9 @@ if answer is not None:
     if answer.changes is not None:
         advice = f"Nearest change that fits: {text.in_words(answer.changes)}"
         if answer.changes:
-            st.button(advice, on_click=asking.apply, args=(answer.changes,))
+            place.button(advice, on_click=asking.apply, args=(answer.changes,))
         else:
-            st.info(advice)
+            place.info(advice)
         show_memory(answer)
     else:
         show_answer(answer)
