@@ -46,6 +46,16 @@ def test_a_page_as_a_file_holds_its_tables_and_needs_nothing_else(page):
     assert found.count("<script src=") == found.count("<link ") == found.count("<img ") == 0
 
 
+def test_nothing_that_a_chart_or_a_table_says_becomes_code():
+    go = pytest.importorskip("plotly.graph_objects")
+    script = "</script><script>alert(1)</script>"
+    chart = go.Figure(go.Bar(x=[1], y=[script], name=script))
+    found = html.sheet(
+        script, [("chart", chart, script), ("table", [{script: script}], script), ("caption", script, "")]
+    )
+    assert "<script>alert" not in found
+
+
 def test_an_address_that_is_too_long_is_told_before_it_is_kept():
     changes = [f"model={{family: llama, parameters: 8 B{' ' * 60_000}}}"]
     assert "The address of this page is too long to be opened again" in shown(opened(set=changes))
