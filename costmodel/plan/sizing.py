@@ -144,11 +144,12 @@ def size(
         blank = SizePlan(used, grid.family, serve_tokens, loss, budget, unique_tokens, asked.quality.served)
         if not asked.answered:
             return replace(blank, reason=asked.obstacle())
-        curve, *rest = _curves([asked, *(each for each in others.values() if each.answered)])
-        moved, curves = {}, iter(rest)
+        known = [n for n, each in others.items() if each.answered]
+        curve, *rest = _curves([asked, *(others[n] for n in known)])
+        curves, moved = dict(zip(known, rest, strict=True)), {}
         for n, each in others.items():
             own = replace(blank, serve_tokens=n, served=each.quality.served)
-            moved[n] = _plan(each, next(curves), own) if each.answered else replace(own, reason=_why(each))
+            moved[n] = _plan(each, curves[n], own) if n in curves else replace(own, reason=_why(each))
         return replace(_finished(_plan(asked, curve, blank), asked, curve), moved=moved)
 
 
