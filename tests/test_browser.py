@@ -259,7 +259,7 @@ def test_methods_of_compress_come_from_the_address_and_return_to_it(app, page):
     assert "llama-3.1-70b on 4 × h100-sxm" in page.text()
     assert "The address says" not in page.text()
     assert beyond_the_screen(page) == 0
-    assert page.text().count("costmodel estimate --model llama-3.1-70b") == 3
+    until(lambda: page.text().count("costmodel estimate --model llama-3.1-70b") == 3, "a command for each method")
     page.value("document.querySelector('button[aria-label=\"Remove int4\"]').click()")
     until(lambda: page.text().count("costmodel estimate --model llama-3.1-70b") == 2, "one method less")
     until(lambda: "methods=int4" not in page.value("location.search"), "the change in the address")
