@@ -18,16 +18,21 @@ from streamlit.errors import StreamlitAPIException
 from costmodel.app import parts
 from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
 from costmodel.architectures import hf_config
-from costmodel.fields import LONGEST_NUMBER, Figure, Format
-from costmodel.loading import as_said, loads, to_yaml
+from costmodel.fields import LONGEST_NUMBER, Base, Figure, Format
+from costmodel.loading import as_said, loads
 from costmodel.model import model as catalog_model
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.command import argument
-from costmodel.scenario import Inference, Scenario, Serving, Training
+from costmodel.scenario import Inference, Serving, Training
 from costmodel.source import LARGEST_FILE, ScenarioError
 
-KINDS = {"train": Training, "finetune": Training, "serve": Serving, "infer": Inference}
+KINDS: dict[str, type[Base]] = {
+    "train": Training,
+    "finetune": Training,
+    "serve": Serving,
+    "infer": Inference,
+}
 DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}
 KEPT, WHOLE, FILE, READ = "kept scenario", "scenario", "scenario file", "file was read"
 MOST_CHANGES = 20
@@ -101,13 +106,6 @@ def apply(found: Mapping[str, Any]) -> None:
             st.session_state[SET] = [*st.session_state[SET], f"{path}={value}"]
 
 
-def link(scenario: Scenario, page: str, label: str) -> None:
-    """A way to another page with this scenario."""
-    st.page_link(
-        f"pages/{page}.py", label=label, icon=":material/open_in_new:", query_params={WHOLE: to_yaml(scenario)}
-    )
-
-
 def _more() -> list[str]:
     """All else that a scenario may say, as on the command line; or a file that says it."""
     left, right = st.columns([3, 2], gap="medium")
@@ -168,16 +166,17 @@ def _bring() -> None:
 
 
 def _fill(inputs: Mapping[str, Any]) -> None:
-    """Come to this page again with these inputs in its address, which inputs that are new to a page do not write.
-
-    Inputs that the page has already write it themselves, and let nobody else.
-    """
+    """Come to this page again with these inputs in its address, which inputs that are new to a page do not write."""
     st.session_state.update(inputs)
     blank = _blank(inputs["workload"]) | DEFAULTS
     said = {name: value for name, value in inputs.items() if value and value != blank.get(name)}
     others = {name: st.query_params.get_all(name) for name in st.query_params if name not in (WHOLE, *inputs)}
-    with suppress(StreamlitAPIException):
+    try:
         st.switch_page(f"pages/{st.session_state[parts.PAGE] or 'estimate'}.py", query_params=others | said)
+    except StreamlitAPIException:  # the page has inputs already, which write themselves, and let nobody else
+        for name, value in said.items():
+            with suppress(StreamlitAPIException):
+                st.query_params[name] = value
 
 
 def inputs_of(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -220,10 +220,10 @@ def _against_parameters(figure: go.Figure, plan: SizePlan, alt: str) -> None:
     drawing.show_chart(figure, alt)
 
 
-def moved(plans: Mapping[float, SizePlan | str], asked: float) -> None:
+def moved(plans: Mapping[float, SizePlan], asked: float) -> None:
     """The best and the compute-optimal size over the tokens served, with the range of the best."""
-    found = {n: plan for n, plan in plans.items() if not isinstance(plan, str) and plan.best is not None}
-    served, best = list(found), {n: plan.best.parameters for n, plan in found.items() if plan.best}
+    found = {n: plan for n, plan in plans.items() if plan.best is not None}
+    best = {n: plan.best.parameters for n, plan in found.items() if plan.best}
     ranges = {n: plan.ranges["parameters"] for n, plan in found.items() if "parameters" in plan.ranges}
     figure = go.Figure()
     for number_of, name, filled in ((0, "low", None), (1, "80 % range", "tonexty")):
@@ -248,7 +248,7 @@ def moved(plans: Mapping[float, SizePlan | str], asked: float) -> None:
         hoverinfo="skip",
     )
     figure.add_scatter(
-        x=served,
+        x=list(best),
         y=list(best.values()),
         mode="lines+markers",
         name="best",

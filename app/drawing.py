@@ -1,26 +1,54 @@
-"""How every chart looks, and how it is shown with the text that stands for it."""
+"""How pages show charts, tables and words, each with the text that stands for it; all is kept to be taken along."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
+
+from costmodel.report.html import Block
 
 PART, WHOLE = "#0072B2", "#E69F00"  # of Okabe and Ito's palette, told apart with every common kind of colour blindness
 GREY = "#7F7F7F"
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0}
 MARGIN = {"l": 0, "r": 0, "t": 24, "b": 0}
-BAR = {
-    "displaylogo": False,
-    "modeBarButtons": [["toImage"]],
-    "toImageButtonOptions": {"filename": "costmodel", "scale": 3},
-}
+WIDTH = 1000  # of a picture, whatever the screen; three times as many dots
+NAME, SHOWN = "page name", "page blocks"  # of the session: the page that it is at, and what that has shown so far
+
+
+def begin(name: str) -> None:
+    """A page starts to show."""
+    st.session_state[NAME], st.session_state[SHOWN] = name, []
+
+
+def shown() -> list[Block]:
+    """What the page has shown, and will: the list grows with it."""
+    blocks: list[Block] = st.session_state[SHOWN]
+    return blocks
+
+
+def say(how: Literal["subheader", "markdown", "caption", "warning", "info"], text: str) -> None:
+    """Words in Markdown, as Streamlit's function of that name shows them."""
+    getattr(st, how)(text)
+    shown().append((how, re.sub(r"\*\*|`|\\(.)", r"\1", text), ""))
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], alt: str, **more: Any) -> Any:
+    """Rows under the names of their cells."""
+    shown().append(("table", rows, alt))
+    return st.dataframe(rows, hide_index=True, alt=alt, **{"height": "content"} | more)
 
 
 def show_chart(figure: go.Figure, alt: str, **more: Any) -> Any:
     """A chart that can be saved as PNG, with the text that stands for it."""
-    return st.plotly_chart(figure, config=BAR, alt=alt, **more)
+    shown().append(("chart", figure, alt))
+    picture = {"filename": f"costmodel-{st.session_state[NAME]}", "width": WIDTH, "scale": 3}
+    picture["height"] = figure.layout.height
+    bar = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": picture}
+    return st.plotly_chart(figure, config=bar, alt=alt, **more)
 
 
 def named_rows(figure: go.Figure) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from costmodel.app import drawing
 from costmodel.app.parts import ARRIVES, PAGE, renamed
 
 FIRST = "estimate"
@@ -22,4 +23,5 @@ if st.session_state.get(PAGE) != page.url_path and (address := renamed()):
     st.switch_page(page, query_params=address)
 st.session_state[ARRIVES] = st.session_state.get(PAGE) != page.url_path
 st.session_state[PAGE] = page.url_path
+drawing.begin(page.url_path or FIRST)
 page.run()

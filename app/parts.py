@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from costmodel import api, profile
 from costmodel.api import Estimate
@@ -93,25 +94,34 @@ def renamed() -> dict[str, list[str]] | None:
     return found if found != address else None
 
 
-def arrived() -> dict[str, str]:
+def top(title: str) -> DeltaGenerator:
+    """The title, and the place right below it where the answer comes: in sight on a telephone too."""
+    st.title(title)
+    return st.container()
+
+
+def arrived() -> dict[str, list[str]]:
     """What the address says to a page whose inputs are still to come.
 
     Only a visitor who arrives has an address that the inputs did not write.
     """
-    return dict(st.query_params.to_dict()) if st.session_state.get(ARRIVES) else {}
+    return {name: st.query_params.get_all(name) for name in st.query_params} if st.session_state.get(ARRIVES) else {}
 
 
-def refused(address: Mapping[str, str]) -> None:
-    """Say what of the address, or of a file, the inputs could not take."""
+def refused(address: Mapping[str, list[str]], complete: bool = False) -> None:
+    """Say what of the address, or of a file, the inputs could not take; if all are there, also what none asks for."""
     if whole := st.session_state.pop(REFUSED, None):
         st.error(plain(whole), icon=":material/error:")
-    for name, value in address.items():
-        chosen = st.session_state.get(name, value)
-        used = ", ".join(chosen) if isinstance(chosen, list) else str(chosen or "")
-        if value not in (used, *(chosen if isinstance(chosen, list) else ())):
-            asked = f"{name} = {value[:LONGEST_NUMBER]}"
-            said = f"The address says {asked}, which is not possible here; used: {used or AUTOMATIC}."
-            st.warning(plain(said))
+    for name, values in address.items():
+        if name in st.session_state:
+            chosen = st.session_state[name]
+            used = [str(each) for each in (chosen if isinstance(chosen, list) else [chosen]) if each is not None]
+            unlike, instead = [value for value in values if value not in used], ", ".join(used) or AUTOMATIC
+            why = f"which is not possible here; used: {instead}"
+        else:
+            unlike, why = values if complete else [], "which this page does not ask for"
+        for value in unlike:
+            st.warning(plain(f"The address says {name[:LONGEST_NUMBER]} = {value[:LONGEST_NUMBER]}, {why}."))
 
 
 def at_home() -> bool:
@@ -190,9 +200,9 @@ def drivers(answer: Estimate, total: str) -> None:
         for path, share in answer.drivers.get(total, [])
         if share >= CLEAR
     ]
-    st.markdown("\n".join(lines) or "Nothing uncertain moves it.")
+    drawing.say("markdown", "\n".join(lines) or "Nothing uncertain moves it.")
     if lines:
-        st.caption("Share of the spread, assumption and its 80 % range. State the first ones to narrow the range.")
+        drawing.say("caption", "Share of the spread, assumption and its 80 % range. State the first ones to narrow it.")
 
 
 def assumptions(answer: Estimate) -> None:
@@ -209,7 +219,7 @@ def assumptions(answer: Estimate) -> None:
         for a in sorted(answer.assumptions, key=lambda a: ORDER.index(a.status))
     ]
     alt = f"{len(rows)} assumptions with value, range, status and source."
-    st.dataframe(rows, hide_index=True, alt=alt, height=420, column_config={"note": st.column_config.Column(width=420)})
+    drawing.show_table(rows, alt, height=420, column_config={"note": st.column_config.Column(width=420)})
 
 
 def _range(assumption: Assumption) -> str:

@@ -59,7 +59,7 @@ def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
     other = found[axes[1]] if len(axes) > 1 else np.full(len(found["feasible"]), "")
     lines = list(dict.fromkeys(other.tolist()))
     for number, line in enumerate(lines):
-        places = np.flatnonzero(other == line)
+        places = np.flatnonzero(other == line).tolist()
         colour, dash, symbol = LINES[number % len(LINES)]
         label = report.value(line) if len(axes) > 1 else report.FIGURES[name][0]
         x = found[axes[0]][places].tolist()
@@ -72,7 +72,7 @@ def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
             name=label,
             line={"color": colour, "dash": dash},
             marker={"symbol": symbol, "size": 9, "color": colour},
-            customdata=places.tolist(),
+            customdata=places,
             hovertext=[_hover(found, axes, place, name) for place in places],
             hovertemplate="%{hovertext}<extra></extra>",
             showlegend=len(lines) > 1,
@@ -111,7 +111,7 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     x, y = ([report.value(v) for v in found[axis].tolist()] for axis in axes)
     label, unit = report.FIGURES[name]
     places = range(len(x))
-    cells = [[None] * len(columns) for _ in rows]
+    cells: list[list[float | None]] = [[None] * len(columns) for _ in rows]
     for place in places:
         if found["feasible"][place]:
             cells[rows.index(y[place])][columns.index(x[place])] = float(found[name][place])
@@ -216,15 +216,15 @@ def _axis(update: Any, found: Columns, axis: str) -> bool:
 
 def _infeasible(figure: go.Figure, found: Columns, axes: Sequence[str]) -> None:
     """Crosses at the points without an answer, with the reason."""
-    places = np.flatnonzero(~found["feasible"])
-    if len(places):
+    places = np.flatnonzero(~found["feasible"]).tolist()
+    if places:
         figure.add_scatter(
             x=found[axes[0]][places].tolist(),
             y=[0.0] * len(places),
             mode="markers",
             name="not feasible",
             marker={"symbol": "x", "color": drawing.GREY, "size": 9},
-            customdata=places.tolist(),
+            customdata=places,
             hovertext=[_hover(found, axes, place) for place in places],
             hovertemplate="%{hovertext}<extra></extra>",
         )

@@ -11,6 +11,7 @@ from costmodel import loading, plan
 from costmodel.api import estimate
 from costmodel.cli.main import run
 from costmodel.costs.energy import energy_per_million
+from costmodel.plan.sizing import SizePlan
 from costmodel.report import methods
 from costmodel.report import plan as report
 
@@ -95,20 +96,19 @@ def test_costs_are_stacked_and_the_named_sizes_are_where_the_plan_has_them():
 
 def test_the_best_size_is_followed_over_the_tokens_served():
     app = opened("size", given="budget", budget="20 k")
-    plans = {}
+    rows, alone = cells(app.dataframe[1]), {}
     for served in (1e9, 1e10, 1e11, 1e12, 1e13, 1e14):
         try:
-            plans[served] = plan.size(TRAINED, served, budget=2e4)
+            alone[served] = plan.size(TRAINED, served, budget=2e4)
         except ValueError as error:
-            plans[served] = str(error)
-    rows = report.moved(plans)
-    assert cells(app.dataframe[1]) == rows
+            alone[served] = SizePlan(None, "", served, None, 2e4, None, None, reason=str(error))
+    assert rows == report.moved(alone)
     assert "pays no size" in rows[-1][1]  # 100 T tokens for 20 k USD: no model is that cheap
     best = named(app)[2]["best"]
-    answers = [p.best.parameters for p in plans.values() if not isinstance(p, str) and p.best]
+    answers = [found.best.parameters for found in alone.values() if found.best]
     assert best["y"] == answers
     assert answers[-1] < answers[0]
-    assert report.movement(plans) in "\n".join(block.value for block in app.markdown).replace("\\", "")
+    assert report.movement(alone) in "\n".join(block.value for block in app.markdown).replace("\\", "")
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,13 @@ def test_a_scenario_file_fills_the_inputs():
     assert text.sentence(estimate(asked)) in shown(uploaded("s.yaml", loading.to_yaml(asked).encode()))
 
 
+def test_all_of_a_file_is_in_the_address_also_what_the_page_did_not_ask_before():
+    asked = DEFAULT | {"workload": {"kind": "serve", "output_tokens": 512, "period": "5 days"}, "costs": {"pue": 1.3}}
+    app = uploaded("s.yaml", loading.to_yaml(asked).encode())
+    assert app.query_params["output_tokens"] in ("512", ["512"])
+    assert app.query_params["period"] in ("5 days", ["5 days"])
+
+
 def test_a_models_configuration_becomes_its_shape():
     app = uploaded("config.json", json.dumps(LLAMA).encode())
     assert "Training mine on 64 × h100-sxm takes" in shown(app)
@@ -350,13 +357,23 @@ def test_a_hostile_address_is_told_in_a_few_plain_words(page, query):
         ("explore", {"x": "model", "x_values_named": ["/etc/passwd", "../x.json"]}),
         ("sensitivity", {"figure": SCRIPT}),
         ("sensitivity", {"moved": "/etc/passwd"}),
+        ("sensitivity", {"value_costs.prices": "2 USD/h"}),
         ("evidence", {"table": SCRIPT}),
+        ("estimate", {"total": "nonsense"}),
+        ("estimate", {"explain": "performance.ttft_s", "levels": "99"}),
+        ("estimate", {"device": "128"}),
+        ("compress", {"methods": [SCRIPT, "int4"]}),
+        ("machine", {"workload": SCRIPT, "device": "/etc/passwd"}),
     ],
 )
-def test_what_an_address_cannot_say_leaves_the_default(page, query):
+def test_what_an_address_cannot_say_is_told_and_leaves_the_default(page, query):
     app = opened(page, **query)
     assert app.success
     assert not app.error
+    for name, values in query.items():
+        value = values[0] if isinstance(values, list) else values
+        if value not in ("devices", "model"):  # an axis
+            assert f"The address says {name} = {value}, which " in shown(app)
 
 
 def test_visitors_at_once_see_their_own_scenario():

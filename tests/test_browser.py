@@ -18,6 +18,7 @@ from importlib.util import find_spec
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+KEYS = {"Enter": 13, "ArrowRight": 39}
 PATIENCE = 60  # seconds until a wait gives up; no test depends on how long anything takes
 
 pytestmark = [
@@ -87,24 +88,30 @@ class Page:
         done = "[data-test-script-state=notRunning] [data-testid=stDataFrame]"
         return self.value(f"!!document.querySelector('{done}') && !document.querySelector('[data-stale=true]')")
 
+    def press(self, key):
+        for event in ("keyDown", "keyUp"):
+            text = {"text": "\r"} if key == "Enter" and event == "keyDown" else {}
+            self.do("Input.dispatchKeyEvent", type=event, key=key, code=key, windowsVirtualKeyCode=KEYS[key], **text)
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
+
+@contextmanager
+def serving(profiles):
+    """The address of the app."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    profiles = {"COSTMODEL_PROFILES": str(tmp_path_factory.mktemp("profiles"))}
-    with started(sys.executable, "-m", "costmodel", "app", "--headless", f"--port={port}", **profiles):
+    start = (sys.executable, "-m", "costmodel", "app", "--headless", f"--port={port}")
+    with started(*start, COSTMODEL_PROFILES=str(profiles)):
         until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"), "the app")
         yield f"http://127.0.0.1:{port}/"
 
 
-@pytest.fixture
-def page(tmp_path):
+@contextmanager
+def browsing(home):
+    """A tab of a browser that keeps its files in `home`."""
     from websockets.sync.client import connect
 
     quiet = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
-    home = tmp_path / "browser"
     flags = ["--headless", "--no-sandbox", *quiet.split(), "--disable-sync", "--disable-dev-shm-usage"]
     with started(CHROMIUM, *flags, f"--user-data-dir={home}", "--remote-debugging-port=0", "about:blank"):
         port_file = home / "DevToolsActivePort"
@@ -113,6 +120,18 @@ def page(tmp_path):
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
         with connect(address, max_size=None) as connection:
             yield Page(connection)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("profiles")) as address:
+        yield address
+
+
+@pytest.fixture
+def page(tmp_path):
+    with browsing(tmp_path / "browser") as tab:
+        yield tab
 
 
 TITLES = {"machine": "This machine", "evidence": "Evidence"}
@@ -155,7 +174,7 @@ def test_a_scenario_in_the_address_is_answered_and_a_change_returns_to_the_addre
     field = "document.querySelector('input[aria-label=\"Tokens\"]')"
     until(lambda: page.value(f"{field}?.focus(); !!{field} && {field} === document.activeElement"), "the focus")
     page.do("Input.insertText", text="1 T")
-    page.do("Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+    page.press("Enter")
     until(lambda: "--set 'workload.tokens=1 T'" in page.text(), "the command of the changed scenario")
     until(lambda: "tokens=1" in page.value("location.search"), "the change in the address")
     assert "devices=128" in page.value("location.search")
@@ -228,8 +247,7 @@ def test_the_slider_of_size_is_written_to_the_address(app, page):
     assert "The address says" not in page.text()
     assert beyond_the_screen(page) == 0
     page.value("document.querySelector('[data-testid=stSlider] input').focus()")
-    page.do("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
-    page.do("Input.dispatchKeyEvent", type="keyUp", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
+    page.press("ArrowRight")
     until(lambda: "training and serving 30 T tokens" in page.text(), "the plan of the changed question")
     until(lambda: "served=30" in page.value("location.search"), "the change in the address")
     assert "given=budget" in page.value("location.search")
@@ -241,7 +259,7 @@ def test_methods_of_compress_come_from_the_address_and_return_to_it(app, page):
     assert "llama-3.1-70b on 4 × h100-sxm" in page.text()
     assert "The address says" not in page.text()
     assert beyond_the_screen(page) == 0
-    assert page.text().count("costmodel estimate --model llama-3.1-70b") == 3
+    until(lambda: page.text().count("costmodel estimate --model llama-3.1-70b") == 3, "a command for each method")
     page.value("document.querySelector('button[aria-label=\"Remove int4\"]').click()")
     until(lambda: page.text().count("costmodel estimate --model llama-3.1-70b") == 2, "one method less")
     until(lambda: "methods=int4" not in page.value("location.search"), "the change in the address")

@@ -9,10 +9,10 @@ from typing import get_args
 import streamlit as st
 
 from costmodel import comparing
-from costmodel.app import asking, charts, parts, sweeps
+from costmodel.api import Estimate
+from costmodel.app import asking, charts, drawing, parts, sweeps, taking
 from costmodel.app.parts import SET, Tree
 from costmodel.fields import LONGEST_NUMBER, Format
-from costmodel.loading import to_yaml
 from costmodel.model import models_known
 from costmodel.report import compare as report
 from costmodel.report import text
@@ -60,7 +60,7 @@ def own(name: str, columns: int) -> list[str]:
     return [f"{path}={value}" for path, value in said.items() if value] + more
 
 
-def show_figures(answers: dict[str, parts.Estimate], total: str, label: str) -> None:
+def show_figures(answers: dict[str, Estimate], total: str, label: str) -> None:
     """A total of all on one axis, with its ranges, and all figures below it."""
     found = {
         name: (answer.totals[total], spread["p10"], spread["p90"])
@@ -69,15 +69,17 @@ def show_figures(answers: dict[str, parts.Estimate], total: str, label: str) -> 
     }
     if found:
         charts.ranged(found, text.UNITS[total], label)
-        st.caption("Points are the estimates, lines their 80 % ranges. What is uncertain is mostly common to all.")
+        drawing.say(
+            "caption", "Points: the estimates; lines: their 80 % ranges. What is uncertain is mostly common to all."
+        )
     rows = [dict(zip(("figure", *answers), row, strict=True)) for row in report.rows(answers, differences=True)]
     alt = f"Figures of {', '.join(answers)}, with differences from {FIRST} in per cent."
-    st.dataframe(rows, hide_index=True, height="content", column_config=parts.WIDE, alt=alt)
+    drawing.show_table(rows, alt, column_config=parts.WIDE)
 
 
-def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, parts.Estimate], total: str) -> None:
+def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, Estimate], total: str) -> None:
     """What the difference of a total consists of, and which change brings how much of it."""
-    st.subheader("What makes the difference")
+    drawing.say("subheader", "What makes the difference")
     names = [name for name in changes if answers[name].fits]
     if not names or not answers[FIRST].fits:
         st.markdown("Only scenarios that fit have a difference to explain.")
@@ -91,16 +93,16 @@ def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, pa
     value = comparing.difference(answers[name].totals[total], answers[FIRST].totals[total])
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**By part**")
+        drawing.say("markdown", "**By part**")
         sweeps.differences(comparing.by_part(answers[name], answers[FIRST], total), unit, whole, value)
     with right:
-        st.markdown("**By change**, one after the other")
+        drawing.say("markdown", "**By change**, one after the other")
         found = by_change(json.dumps(tree), tuple(changes[name]), total, parts.measured_when())
         if found is None:
             st.markdown("On the way from one to the other lies a scenario that has no answer or does not fit.")
         elif found:
             sweeps.differences(found, unit, whole, value)
-            st.caption("In another order the same changes can bring other shares.")
+            drawing.say("caption", "In another order the same changes can bring other shares.")
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -109,40 +111,38 @@ def by_change(tree: str, changes: tuple[str, ...], total: str, measured: tuple[i
     return comparing.by_change(parts.scenario(json.loads(tree)), changes, total)
 
 
-def take_along(tree: Tree, changes: dict[str, list[str]], answers: dict[str, parts.Estimate]) -> None:
+def take_along(changes: dict[str, list[str]], answers: dict[str, Estimate]) -> None:
     """The same as a command, and what it needs."""
-    st.subheader("Take it along")
     words = ["costmodel", "compare", *["scenario.yaml"] * len(answers)]
     for number, own_changes in enumerate(changes.values(), 2):
         words += [word for change in own_changes for word in ("--set", f"{number}:{change}")]
-    st.code(shlex.join(words), language="bash", wrap_lines=True)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        yaml = to_yaml(answers[FIRST].resolved.scenario)
-        st.download_button("Scenario A as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
-        table = report.as_csv(answers)
-        st.download_button("Figures as CSV", table, "comparison.csv", "text/csv", on_click="ignore")
+    first = answers[FIRST].resolved.scenario
+    taking.along(report.sentence(answers), shlex.join(words), report.as_csv(answers), first, f"Scenario {FIRST}")
+    with st.container(horizontal=True):
         for name, answer in answers.items():
-            asking.link(answer.resolved.scenario, "estimate", f"Open {name}")
+            taking.link(answer.resolved.scenario, "estimate", f"Open {name}")
 
 
-st.title("Compare")
-address = parts.arrived()
+address, place = parts.arrived(), parts.top("Compare")
 with st.expander(f"Scenario {FIRST}"):
     tree = asking.scenario()
 changes = inputs()
-parts.refused(address)
-answers: dict[str, parts.Estimate] = {}
+answers: dict[str, Estimate] = {}
 for name, said in {FIRST: [], **changes}.items():
-    answer = parts.estimate(tree | {SET: [*tree.get(SET, ()), *said]}, f"{name}: ")
+    with place:
+        answer = parts.estimate(tree | {SET: [*tree.get(SET, ()), *said]}, f"{name}: ")
     if answer is not None:
         answers[name] = answer
     elif name == FIRST:
         break  # what is wrong was said; the others would say it again
-if len(answers) == 1 + len(changes):
-    say = st.success if all(answer.fits for answer in answers.values()) else st.warning
+complete = len(answers) == 1 + len(changes)
+if complete:
+    say = place.success if all(answer.fits for answer in answers.values()) else place.warning
     say(f"**{parts.plain(report.sentence(answers))}**")
     named = {label: total for total, label in text.LABELS.items()}
     label = st.segmented_control("Total", list(named), default="cost", required=True, key="total", bind="query-params")
     show_figures(answers, named[label], label)
     show_causes(tree, changes, answers, named[label])
-    take_along(tree, changes, answers)
+    take_along(changes, answers)
+with place:
+    parts.refused(address, complete)

@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from costmodel.app import charts, parts
+from costmodel.api import Estimate
+from costmodel.app import charts, drawing, parts, taking
 from costmodel.app.parts import REFUSED
 from costmodel.catalog.models import dense_decoders
 from costmodel.compression.schema import WORDS
@@ -94,7 +95,7 @@ def chain(name: str, steps: Mapping[str, Tree]) -> str | list[Tree]:
     return [steps[way], *map(dict, WORDS[word or "none"])] if way in steps else name
 
 
-def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
+def show_figures(answers: Mapping[str, Estimate]) -> None:
     """What each method costs and how fast it answers."""
     left, right = st.columns(2, gap="medium")
     for column, figure, unit, what in (
@@ -102,7 +103,7 @@ def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
         (right, report.TIME, "s", "time per output token"),
     ):
         with column:
-            st.subheader(what.capitalize())
+            drawing.say("subheader", what.capitalize())
             found = {
                 name: (answer.outcome.performance[figure], spread["p10"], spread["p90"])
                 for name, answer in answers.items()
@@ -110,18 +111,20 @@ def show_figures(answers: Mapping[str, parts.Estimate]) -> None:
             }
             if found:
                 charts.ranged(found, unit, what)
-    st.caption(
+    drawing.say(
+        "caption",
         "Points are the estimates, lines their 80 % ranges. What is uncertain of prices is common to all methods. "
-        "In requests of the stated lengths, at the load of the assumptions; each in the layout that is found for it."
+        "In requests of the stated lengths, at the load of the assumptions; each in the layout that is found for it.",
     )
     table(report.beside(answers), answers, "Figures by method")
 
 
-def show_memory(answers: Mapping[str, parts.Estimate]) -> None:
+def show_memory(answers: Mapping[str, Estimate]) -> None:
     """The memory of the fullest device by its parts, which add up."""
-    st.subheader("Memory of a device")
-    st.caption(
-        "Dotted: what a device has. The KV cache is that of the requests in flight at the load of the assumptions."
+    drawing.say("subheader", "Memory of a device")
+    drawing.say(
+        "caption",
+        "Dotted: what a device has. The KV cache is that of the requests in flight at the load of the assumptions.",
     )
     kinds = dict.fromkeys(kind for answer in answers.values() for kind in answer.outcome.memory_parts)
     (capacity,) = {answer.outcome.job.hardware.memory for answer in answers.values()}
@@ -131,36 +134,36 @@ def show_memory(answers: Mapping[str, parts.Estimate]) -> None:
     table(rows, answers, "Memory by part and method")
 
 
-def table(rows: list[list[str]], answers: Mapping[str, parts.Estimate], alt: str) -> None:
+def table(rows: list[list[str]], answers: Mapping[str, Estimate], alt: str) -> None:
     """Rows under the names of the methods."""
     cells = [dict(zip(("figure", *answers), row, strict=True)) for row in rows]
     pinned = {"figure": st.column_config.Column(pinned=True, width=210)}
-    st.dataframe(cells, hide_index=True, height="content", column_config=pinned, alt=f"{alt}: {', '.join(answers)}.")
+    drawing.show_table(cells, f"{alt}: {', '.join(answers)}.", column_config=pinned)
 
 
-st.title("Compress")
-address = parts.arrived()
+address, place = parts.arrived(), parts.top("Compress")
 trees = inputs()
-parts.refused(address)
-answers = {}
-for name, tree in trees.items():
-    if (answer := parts.estimate(tree)) is None:
-        break  # what is wrong was said; the other columns would say it again
-    answers[name] = answer
+answers: dict[str, Estimate] = {}
+with place:
+    for name, tree in trees.items():
+        if (answer := parts.estimate(tree)) is None:
+            break  # what is wrong was said; the other columns would say it again
+        answers[name] = answer
+    parts.refused(address, complete=len(answers) == len(trees))
 if len(trees) == 1:
-    st.info("Choose a method to hold against the baseline.")
+    place.info("Choose a method to hold against the baseline.")
 elif len(answers) == len(trees):
-    say = st.success if all(answer.fits for answer in answers.values()) else st.warning
+    say = place.success if all(answer.fits for answer in answers.values()) else place.warning
     say(f"**{parts.plain(report.sentence(answers))}**")
     for caution in report.cautions(answers):
-        st.warning(parts.plain(caution))
+        drawing.say("warning", parts.plain(caution))
     show_figures(answers)
     show_memory(answers)
-    st.subheader("Quality, and what is known of it")
-    st.caption("From published comparisons of models before and after; where there are none, it says so.")
+    drawing.say("subheader", "Quality, and what is known of it")
+    drawing.say("caption", "From published comparisons of models before and after; where there are none, it says so.")
     rows = [dict(zip(report.EVIDENCE, row, strict=True)) for row in report.evidence(answers)]
     wide = {"method": st.column_config.Column(pinned=True), report.EVIDENCE[-1]: st.column_config.Column(width=460)}
     alt = f"{len(rows)} expected changes of quality with evidence."
-    st.dataframe(rows, hide_index=True, height="content", row_height=84, column_config=wide, alt=alt)
-    st.subheader("Take it along")
-    st.code("\n".join(map(parts.command_line, trees.values())), language="bash", wrap_lines=True)
+    drawing.show_table(rows, alt, row_height=84, column_config=wide)
+    commands, scenario = "\n".join(map(parts.command_line, trees.values())), answers[BASELINE].resolved.scenario
+    taking.along(report.sentence(answers), commands, report.as_csv(answers), scenario, BASELINE.capitalize())

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from costmodel.app import asking, figures, parts
+from costmodel.app import asking, drawing, figures, parts, taking
 from costmodel.catalog import CatalogError
 from costmodel.documents import DOCUMENTS, ENTRIES, LEVERS, Entry, Example, Lever, examples
 from costmodel.documents.starts import choices, curve, start
@@ -163,7 +163,7 @@ def asked_by_visitor(lever: Lever) -> Lever:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def answer(name: str, scenario: dict[str, str], options: dict[str, str], measured: tuple[int, ...]) -> Answer:
+def answer(name: str, scenario: dict[str, str], options: dict[str, Any], measured: tuple[int, ...]) -> Answer:
     """The library's answer."""
     asked = replace(levers.named(name), scenario=scenario, options=options)
     load({}, asked.overrides, allow_files=False)  # refuses a path of the server
@@ -180,12 +180,12 @@ def show_lever(asked: Lever) -> None:
     st.success(f"**{parts.plain(whatif.sentence(found))}**")
     figures.lever(found)
     rows: list[dict[str, Any]] = [dict(zip(found.columns, row, strict=True)) for row in whatif.cells(found)]
-    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} rows: {', '.join(found.columns)}.")
+    drawing.show_table(rows, f"{len(rows)} rows: {', '.join(found.columns)}.")
     for note in filter(None, (asked.note, *found.notes)):
-        st.caption(parts.plain(note))
-    st.code(asked.line, language="bash", wrap_lines=True)
-    st.download_button("Table as CSV", whatif.csv(found), f"{asked.id}.csv", "text/csv", on_click="ignore")
-    st.caption(parts.plain(f"It changes: {asked.changes}. Named in {levers.places(asked)}."))
+        drawing.say("caption", parts.plain(note))
+    drawing.say("caption", parts.plain(f"It changes: {asked.changes}. Named in {levers.places(asked)}."))
+    scenario = load({}, asked.overrides, allow_files=False)
+    taking.along(whatif.sentence(found), asked.line, whatif.csv(found), scenario)
 
 
 st.title("Documents")

@@ -6,18 +6,18 @@ import json
 
 import streamlit as st
 
-from costmodel.app import asking, parts
-from costmodel.loading import to_yaml
+from costmodel.api import Estimate
+from costmodel.app import asking, drawing, parts, taking
 from costmodel.report import text
 from costmodel.report.table import rows as as_csv
 
 
-def show_answer(answer: parts.Estimate) -> None:
+def show_answer(answer: Estimate) -> None:
     """The figures with their ranges, what each total consists of, and what its range depends on."""
     with st.grid(6, min_column_width=150):
         for label, value, spread in text.totals(answer):
             st.metric(label, value, spread or None, delta_color="off", delta_arrow="off", border=True, height="stretch")
-    st.caption("Below each figure its 80 % range, from the 10th to the 90th percentile.")
+    drawing.say("caption", "Below each figure its 80 % range, from the 10th to the 90th percentile.")
     names = {label: name for name, label in text.LABELS.items() if name in answer.outcome.breakdown}
     label = st.segmented_control(
         "Break down", list(names), default="cost", required=True, key="total", bind="query-params"
@@ -25,21 +25,21 @@ def show_answer(answer: parts.Estimate) -> None:
     name = names[label]
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader(f"What the {label} consists of")
+        drawing.say("subheader", f"What the {label} consists of")
         parts.bars(answer.outcome.breakdown[name], text.UNITS[name], total=answer.totals[name])
     with right:
-        st.subheader(f"What the range of the {label} depends on")
+        drawing.say("subheader", f"What the range of the {label} depends on")
         parts.drivers(answer, name)
 
 
-def show_memory(answer: parts.Estimate) -> None:
+def show_memory(answer: Estimate) -> None:
     """The memory of the fullest device, against what it has."""
-    st.subheader("Memory of a device")
+    drawing.say("subheader", "Memory of a device")
     outcome = answer.outcome
     parts.bars(outcome.memory_parts, "B", total=outcome.memory_used, capacity=outcome.job.hardware.memory)
 
 
-def show_working(tree: parts.Tree, answer: parts.Estimate) -> None:
+def show_working(tree: parts.Tree, answer: Estimate) -> None:
     """The formulas behind a figure, with numbers in them."""
     figures = [f"totals.{name}" for name in answer.totals]
     figures += [f"performance.{name}" for name in answer.outcome.performance]
@@ -55,21 +55,20 @@ def show_working(tree: parts.Tree, answer: parts.Estimate) -> None:
         right.latex(formula)
 
 
-st.title("Estimate")
-address = parts.arrived()
+address, place = parts.arrived(), parts.top("Estimate")
 tree = asking.scenario()
-parts.refused(address)
-answer = parts.estimate(tree)
+with place:
+    answer = parts.estimate(tree)
 if answer is not None:
-    (st.success if answer.fits else st.error)(f"**{parts.plain(text.sentence(answer))}**")
+    (place.success if answer.fits else place.error)(f"**{parts.plain(text.sentence(answer))}**")
     for warning in answer.warnings:
-        st.warning(parts.plain(warning))
+        drawing.say("warning", parts.plain(warning))
     if answer.changes is not None:
         advice = f"Nearest change that fits: {text.in_words(answer.changes)}"
         if answer.changes:
-            st.button(advice, on_click=asking.apply, args=(answer.changes,))
+            place.button(advice, on_click=asking.apply, args=(answer.changes,))
         else:
-            st.info(advice)
+            place.info(advice)
         show_memory(answer)
     else:
         show_answer(answer)
@@ -77,20 +76,17 @@ if answer is not None:
         with left:
             show_memory(answer)
         with right:
-            st.subheader("Performance")
+            drawing.say("subheader", "Performance")
             st.table(
                 [dict(zip(("figure", "value", "80 % range"), row, strict=True)) for row in text.performance(answer)],
                 hide_index=True,
             )
-    st.subheader("Take it along")
-    st.code(parts.command_line(tree), language="bash", wrap_lines=True)
-    yaml = to_yaml(answer.resolved.scenario)
-    with st.container(horizontal=True):
-        st.download_button("Scenario as YAML", yaml, "scenario.yaml", "application/yaml", on_click="ignore")
-        st.download_button("Figures as CSV", as_csv(answer), "estimate.csv", "text/csv", on_click="ignore")
-        st.download_button("Report as HTML", answer.to_html, "estimate.html", "text/html", on_click="ignore")
-    st.subheader("Explain a figure")
+    scenario = answer.resolved.scenario
+    taking.along(text.sentence(answer), parts.command_line(tree), as_csv(answer), scenario, report=answer.to_html)
+    drawing.say("subheader", "Explain a figure")
     show_working(tree, answer)
-    st.subheader("Assumptions and sources")
-    st.caption(f"{text.standing(answer)}.")
+    drawing.say("subheader", "Assumptions and sources")
+    drawing.say("caption", f"{text.standing(answer)}.")
     parts.assumptions(answer)
+with place:
+    parts.refused(address, complete=answer is not None)

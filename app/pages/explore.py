@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from costmodel.advice import idle
-from costmodel.app import asking, parts, sweeps
+from costmodel.api import Estimate
+from costmodel.app import asking, drawing, parts, sweeps, taking
 from costmodel.app.parts import Tree
 from costmodel.loading import load
 from costmodel.report import axes as proposing
@@ -23,7 +25,7 @@ LINES, HEAT, FRONT = "lines", "heat map", "compromise"
 Axes = dict[str, str]  # path and values, as `--over` takes them
 
 
-def inputs(answer: parts.Estimate) -> Axes:
+def inputs(answer: Estimate) -> Axes:
     """The axes that the visitor chose."""
     known = proposing.axes(answer)
     chosen: Axes = {}
@@ -60,8 +62,8 @@ def swept(tree: str, over: tuple[tuple[str, str], ...], measured: tuple[int, ...
     return sweep(base, named, ranges=True, strict=False)
 
 
-def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[Any, list[str]]:
-    """The chart that the visitor asked for. Returns what is selected in it, and the figures drawn."""
+def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[str, Any, list[str]]:
+    """The chart that the visitor asked for. Returns what it says, what is selected in it, and the figures drawn."""
     left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
     forms = [LINES, *([HEAT] if len(axes) > 1 else []), FRONT]
     with left:
@@ -69,18 +71,18 @@ def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[Any,
     if form == FRONT:
         both = report.trade_off(found, kind)
         front = report.compromise(found, both)
-        st.success(f"**{parts.plain(report.front_sentence(found, axes, both, front))}**")
-        return sweeps.compromise(found, axes, both, front), list(both)
+        sentence = report.front_sentence(found, axes, both, front)
+        return sentence, sweeps.compromise(found, axes, both, front), list(both)
     names = {report.FIGURES[name][0]: name for name in report.figures(found)}
     with right:
         label = st.selectbox("Figure", list(names), parts.headline(names), key="figure", bind="query-params")
-    st.success(f"**{parts.plain(report.sentence(found, axes, names[label]))}**")
     drawn = (sweeps.curves if form == LINES else sweeps.heat)(found, axes, names[label])
-    st.caption(
+    drawing.say(
+        "caption",
         "Bands and bars are 80 % ranges, where they can be told apart; a cross has no answer, and says why. "
-        "Choose a point to open it as a scenario."
+        "Choose a point to open it as a scenario.",
     )
-    return drawn, [names[label]]
+    return report.sentence(found, axes, names[label]), drawn, [names[label]]
 
 
 def chosen_point(drawn: Any, table: Any, count: int) -> int | None:
@@ -90,43 +92,43 @@ def chosen_point(drawn: Any, table: Any, count: int) -> int | None:
     return next((place for place in places if isinstance(place, int) and 0 <= place < count), None)
 
 
-st.title("Explore")
-address = parts.arrived()
+address, place = parts.arrived(), parts.top("Explore")
 with st.expander("Scenario"):
     tree: Tree = asking.scenario()
-answer = parts.estimate(tree)
+with place:
+    answer = parts.estimate(tree)
+found = None
 if answer is not None:
     over = inputs(answer)
-    parts.refused(address)
     try:
         found = swept(json.dumps(tree), tuple(over.items()), parts.measured_when()) if over else None
     except (SweepError, *parts.WRONG) as error:
-        found = None
-        st.error(parts.plain(str(error)), icon=":material/error:")
+        place.error(parts.plain(str(error)), icon=":material/error:")
     if found is not None:
-        axes = list(over)
+        axes, names = list(over), list[str]()
         for warning in idle(answer.resolved.scenario, axes):
             st.warning(parts.plain(warning))
         if not found["feasible"].any():
-            st.error(f"**{parts.plain(report.sentence(found, axes, 'totals.cost_usd'))}**")
-            drawn, names = None, []
+            sentence, drawn = report.sentence(found, axes, "totals.cost_usd"), None
+            place.error(f"**{parts.plain(sentence)}**")
         else:
-            drawn, names = show_charts(found, axes, answer.resolved.kind)
+            sentence, drawn, names = show_charts(found, axes, answer.resolved.kind)
+            place.success(f"**{parts.plain(sentence)}**")
         rows = report.rows(found, axes, list(dict.fromkeys([*names, "totals.cost_usd", "totals.time_s"])))
-        table = st.dataframe(
+        table = drawing.show_table(
             rows,
-            hide_index=True,
+            f"{len(rows)} points with their figures, or why they have none.",
             height=min(420, 38 + 35 * len(rows)),
             on_select="rerun",
             selection_mode="single-row",
             column_config={"not feasible because": st.column_config.Column(width=420)},
-            alt=f"{len(rows)} points with their figures, or why they have none.",
         )
-        place = chosen_point(drawn, table, len(rows)) if drawn else None
-        if place is not None:
-            point = load(parts.scenario(tree), report.stated(found, axes, place), allow_files=False)
-            asking.link(point, "estimate", f"Open {report.point(found, axes, place)} as an estimate")
-        st.subheader("Take it along")
+        chosen = chosen_point(drawn, table, len(rows)) if drawn else None
+        if chosen is not None:
+            point = load(parts.scenario(tree), report.stated(found, axes, chosen), allow_files=False)
+            taking.link(point, "estimate", f"Open {report.point(found, axes, chosen)} as an estimate")
         more = [word for path, said in over.items() for word in ("--over", f"{path}={said}")]
-        st.code(parts.command_line(tree, "sweep", *more), language="bash", wrap_lines=True)
-        st.download_button("All figures as CSV", as_csv(found), "sweep.csv", "text/csv", on_click="ignore")
+        command = parts.command_line(tree, "sweep", *more)
+        taking.along(sentence, command, partial(as_csv, found), answer.resolved.scenario)
+with place:
+    parts.refused(address, complete=found is not None)

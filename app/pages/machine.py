@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from costmodel import profile
-from costmodel.app import calibrating, charts, checks, parts
+from costmodel.app import calibrating, charts, checks, drawing, parts, taking
 from costmodel.catalog import CatalogError
 from costmodel.loading import load
 from costmodel.model import models_known
@@ -37,45 +37,48 @@ def placed(scenario: str, measured: tuple[int, ...]) -> Roofline:
     return roofline(load(json.loads(scenario), allow_files=False))
 
 
-def show_roofline(tree: dict[str, Any]) -> None:
-    """The chart, and under it every operator in figures."""
-    st.subheader("Roofline")
+def show_roofline(tree: dict[str, Any]) -> Roofline | None:
+    """The chart, and under it every operator in figures. Returns them, unless there is an error to say."""
+    drawing.say("subheader", "Roofline")
     try:
         found = placed(json.dumps(tree), parts.measured_when())
     except (ScenarioError, CatalogError, profile.ProfileError) as error:
         st.error(parts.plain(str(error)), icon=":material/error:")
-        return
-    st.markdown(parts.plain(shown.sentence(found)))
+        return None
+    drawing.say("markdown", parts.plain(shown.sentence(found)))
     for warning in found.warnings:
-        st.warning(parts.plain(warning))
+        drawing.say("warning", parts.plain(warning))
     if not found.fits:
         st.warning("The job does not fit in the memory of one device; its operators are shown all the same.")
     charts.roofline(found)
-    st.caption(
+    drawing.say(
+        "caption",
         f"{parts.plain(shown.origin(found))} Operators without products (norms, sums, copies) have no place on the "
-        "chart; above 100 % of the roofline data stay in the cache, or products are faster than the best one measured."
+        "chart; above 100 % of the roofline data stay in the cache, or products are faster than the best one measured.",
     )
     for run, points in shown.runs(found).items():
-        st.markdown(f"**{run.capitalize()}**, forward, each operator once")
+        drawing.say("markdown", f"**{run.capitalize()}**, forward, each operator once")
         rows = [dict(zip(shown.HEADINGS, row, strict=True)) for row in shown.cells(points)]
         alt = f"{len(rows)} operators of {run}: {', '.join(shown.HEADINGS)}."
-        st.dataframe(rows, hide_index=True, height=min(600, 38 + 35 * len(rows)), alt=alt)
-    st.code(parts.command_line(tree, "roofline"), language="bash", wrap_lines=True)
+        drawing.show_table(rows, alt, height=min(600, 38 + 35 * len(rows)))
+    return found
 
 
 def show_facts(name: str) -> None:
     """What is known of the device."""
-    st.subheader("Facts")
-    st.table([{"fact": fact, "value": value} for fact, value in machine.facts(name)], hide_index=True)
+    drawing.say("subheader", "Facts")
+    rows = [{"fact": fact, "value": value} for fact, value in machine.facts(name)]
+    st.table(rows, hide_index=True)
+    drawing.shown().append(("table", rows, f"{len(rows)} facts of the device."))
     st.code(f"costmodel catalog hardware {name}", language="bash", wrap_lines=True)
 
 
 def show_fit(name: str, made: dict[str, Any]) -> None:
     """How well each law meets the records that it was fitted to."""
-    st.subheader("Fit of its laws")
+    drawing.say("subheader", "Fit of its laws")
     rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
     alt, wide = f"{len(rows)} laws with records, errors and warnings.", {"law": st.column_config.Column(pinned=True)}
-    st.dataframe(rows, hide_index=True, height="content", column_config=wide, alt=alt)
+    drawing.show_table(rows, alt, column_config=wide)
     st.code(f"costmodel catalog profiles {name}", language="bash", wrap_lines=True)
 
 
@@ -110,23 +113,23 @@ def _calibration(mine: calibrating.Calibration) -> None:
     )
 
 
-st.title("This machine")
+address, place = parts.arrived(), parts.top("This machine")
 if parts.at_home() and calibrating.of_this_session().finished():
     st.session_state["device"] = profile.LOCAL
-address = parts.arrived()
 name, tree = inputs()
-parts.refused(address)
+with place:
+    parts.refused(address, complete=True)
 try:
     made = profile.load(name)
 except profile.ProfileError as error:
-    st.error(parts.plain(str(error)), icon=":material/error:")
+    place.error(parts.plain(str(error)), icon=":material/error:")
     offer_calibration()
     st.stop()
-st.success(f"**{parts.plain(machine.sentence(made))}**")
+place.success(f"**{parts.plain(machine.sentence(made))}**")
 if profile.LOCAL not in profile.names():
-    st.info(f"This machine has not been measured yet. Shown is {parts.plain(name)}.")
+    place.info(f"This machine has not been measured yet. Shown is {parts.plain(name)}.")
 offer_calibration()
-show_roofline(tree)
+found = show_roofline(tree)
 left, right = st.columns(2, gap="medium")
 with left:
     show_facts(name)
@@ -134,3 +137,6 @@ with right:
     show_fit(name, made)
 if profile.machine(name):
     checks.show_verification(name)
+if found is not None:
+    scenario = load(tree, allow_files=False)
+    taking.along(shown.sentence(found), parts.command_line(tree, "roofline"), shown.rows(found), scenario)

@@ -7,7 +7,8 @@ import json
 import streamlit as st
 
 from costmodel import tornado
-from costmodel.app import asking, parts, sweeps
+from costmodel.api import Estimate
+from costmodel.app import asking, drawing, parts, sweeps, taking
 from costmodel.app.parts import SET, Tree
 from costmodel.fields import LONGEST_NUMBER
 from costmodel.report import axes as proposing
@@ -27,16 +28,17 @@ def swings(tree: str, total: str, measured: tuple[int, ...]) -> list[Swing]:
     return tornado.sensitivity(parts.scenario(json.loads(tree)), total)
 
 
-def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
+def show_swings(found: list[Swing], answer: Estimate, total: str) -> None:
     """The chart of the largest, and all in figures."""
     label, unit = report.FIGURES[total]
     moving = report.moving(found)
     if not moving:
         return
     sweeps.tornado(moving[: report.ROWS], report.figure(answer, total), label, unit)
-    st.caption(
+    drawing.say(
+        "caption",
         "Each assumption alone at the 10th and the 90th percentile of its range, all others at their value. "
-        "What has no bar has no range."
+        "What has no bar has no range.",
     )
     heads = ("assumption", "80 % range", f"{label} at its low end", f"{label} at its high end")
     rows = [
@@ -44,12 +46,12 @@ def show_swings(found: list[Swing], answer: parts.Estimate, total: str) -> None:
         for swing, row in zip(moving, report.cells(moving, total), strict=True)
     ]
     height, wide = min(420, 38 + 35 * len(rows)), {"80 % range": st.column_config.Column(width=220)}
-    st.dataframe(rows, hide_index=True, height=height, column_config=wide, alt=f"{len(rows)} assumptions.")
+    drawing.show_table(rows, f"{len(rows)} assumptions.", height=height, column_config=wide)
 
 
-def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
+def show_move(tree: Tree, found: list[Swing], answer: Estimate) -> None:
     """One assumption at a value of the visitor's, beside the scenario as it is."""
-    st.subheader("Move one and see")
+    drawing.say("subheader", "Move one and see")
     scenario = answer.resolved.scenario
     movable = {path: s for s in report.moving(found) if (path := path_of(scenario, s.path))}
     if not movable:
@@ -68,31 +70,29 @@ def show_move(tree: Tree, found: list[Swing], answer: parts.Estimate) -> None:
     moved = parts.estimate(tree | {SET: [*tree.get(SET, ()), f"{path}={value}"]})
     if moved is not None:
         answers = {AS_IT_IS: answer, f"{path} = {value}": moved}
-        st.markdown(f"**{parts.plain(compare.sentence(answers))}**")
+        drawing.say("markdown", f"**{parts.plain(compare.sentence(answers))}**")
         rows = [dict(zip(("figure", *answers), row, strict=True)) for row in compare.rows(answers, differences=True)]
         alt = "All figures, as they are and moved."
-        st.dataframe(rows, hide_index=True, height="content", column_config=parts.WIDE, alt=alt)
-        asking.link(moved.resolved.scenario, "estimate", f"Open with {path} = {value} as an estimate")
+        drawing.show_table(rows, alt, column_config=parts.WIDE)
+        taking.link(moved.resolved.scenario, "estimate", f"Open with {path} = {value} as an estimate")
 
 
-st.title("Sensitivity")
-address = parts.arrived()
+address, place = parts.arrived(), parts.top("Sensitivity")
 with st.expander("Scenario"):
     tree = asking.scenario()
-place = st.container()
-answer = parts.estimate(tree)
+with place:
+    answer = parts.estimate(tree)
 if answer is not None and not answer.fits:
-    st.error(f"**{parts.plain(sentence(answer))}**")
+    place.error(f"**{parts.plain(sentence(answer))}**")
 elif answer is not None:
     named = {label: name for name, (label, _) in report.FIGURES.items() if name in answer.ranges}
     label = st.selectbox("Figure", list(named), parts.headline(named), key="figure", bind="query-params")
     total = named[label]
     found = swings(json.dumps(tree), total, parts.measured_when())
-    st.success(f"**{parts.plain(report.sentence(found, answer, total))}**")
+    place.success(f"**{parts.plain(report.sentence(found, answer, total))}**")
     show_swings(found, answer, total)
     show_move(tree, found, answer)
-    st.subheader("Take it along")
-    st.code(parts.command_line(tree, "sensitivity", "--total", total), language="bash", wrap_lines=True)
-    st.download_button("All as CSV", report.as_csv(found), "sensitivity.csv", "text/csv", on_click="ignore")
+    command, scenario = parts.command_line(tree, "sensitivity", "--total", total), answer.resolved.scenario
+    taking.along(report.sentence(found, answer, total), command, report.as_csv(found), scenario)
 with place:
-    parts.refused(address)
+    parts.refused(address, complete=answer is not None and answer.fits)

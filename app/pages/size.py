@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from costmodel import plan
-from costmodel.app import charts, parts
+from costmodel.app import charts, drawing, parts, taking
 from costmodel.app.parts import AUTOMATIC
 from costmodel.architectures.family import FAMILIES
 from costmodel.catalog import CatalogError
@@ -65,7 +65,7 @@ def inputs() -> tuple[dict[str, Any], Question]:
     served = st.select_slider(
         "Tokens served over the model's life, prompts and answers", SERVED, "1 T", key="served", bind="query-params"
     )
-    question = {"given": asked, "said": said, "served": served, "law": None if law == AUTOMATIC else law}
+    question: Question = {"given": asked, "said": said, "served": served, "law": None if law == AUTOMATIC else law}
     question |= {"unique": unique.strip(), "serve": serving(served == "0")}
     model = {"family": family, "parameters": own}
     return {"model": model, "hardware": hardware, "devices": devices, "workload": {"kind": "train"}}, question
@@ -97,16 +97,18 @@ def number(text: str, what: str) -> float:
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def planned(scenario: str, question: str, measured: tuple[int, ...]) -> SizePlan:
-    """The library's answer."""
+    """The library's answer. Raises what WRONG lists."""
     asked = json.loads(question)
-    return plan.size(
+    found: SizePlan = plan.size(
         load(json.loads(scenario), allow_files=False),
         number(asked["served"], "served"),
         **{asked["given"]: number(asked["said"], asked["given"])},
         law=asked["law"],
         unique_tokens=number(asked["unique"], "new tokens") if asked["unique"] else None,
         serve=tuple(asked["serve"].items()),
+        follow=tuple(map(count, OVER)),
     )
+    return found
 
 
 def answer(tree: dict[str, Any], question: Question) -> SizePlan | str:
@@ -119,30 +121,30 @@ def answer(tree: dict[str, Any], question: Question) -> SizePlan | str:
 
 def show_costs(found: SizePlan) -> None:
     """What the sizes around the best cost, or reach."""
-    st.subheader("Sizes around the best")
-    st.markdown(parts.plain(" ".join(report.against_balance(found))))
+    drawing.say("subheader", "Sizes around the best")
+    drawing.say("markdown", parts.plain(" ".join(report.against_balance(found))))
     if found.budget is not None:
         charts.losses(found)
     charts.sizes(found)
-    st.caption(
+    drawing.say(
+        "caption",
         "Shaded: from the smallest to the largest size that is hardly worse. Steps are changes of layout: some sizes, "
-        "also between these, suit the devices badly."
+        "also between these, suit the devices badly.",
     )
     rows = [dict(zip(("plan", *report.HEADS[1:]), row, strict=True)) for row in report.cells(found)]
     wide = {"plan": st.column_config.Column(width=130)}
     alt = f"{len(rows)} sizes with tokens, loss, costs and time."
-    st.dataframe(rows, hide_index=True, height="content", column_config=wide, alt=alt)
+    drawing.show_table(rows, alt, column_config=wide)
 
 
-def show_movement(tree: dict[str, Any], question: Question) -> None:
+def show_movement(found: SizePlan) -> None:
     """The best size for other numbers of tokens served."""
-    st.subheader("How the best size moves with the tokens served")
-    plans = {count(served): answer(tree, question | {"served": served}) for served in OVER}
-    st.markdown(parts.plain(report.movement(plans)))
-    if any(isinstance(plan, SizePlan) and plan.best for plan in plans.values()):
-        charts.moved(plans, count(question["served"]))
-    rows = [dict(zip(report.MOVED, row, strict=True)) for row in report.moved(plans)]
-    st.dataframe(rows, hide_index=True, height="content", alt=f"Best size for {len(rows)} numbers of tokens served.")
+    drawing.say("subheader", "How the best size moves with the tokens served")
+    drawing.say("markdown", parts.plain(report.movement(found.moved)))
+    if any(plan.best for plan in found.moved.values()):
+        charts.moved(found.moved, found.serve_tokens)
+    rows = [dict(zip(report.MOVED, row, strict=True)) for row in report.moved(found.moved)]
+    drawing.show_table(rows, f"Best size for {len(rows)} numbers of tokens served.")
 
 
 def command(tree: dict[str, Any], question: Question) -> str:
@@ -155,30 +157,31 @@ def command(tree: dict[str, Any], question: Question) -> str:
     return parts.command_line(tree, "plan size", *more)
 
 
-st.title("Size")
-address = parts.arrived()
+address, place = parts.arrived(), parts.top("Size")
 tree, question = inputs()
-parts.refused(address)
 found = answer(tree, question)
 if isinstance(found, str):
-    st.error(parts.plain(found), icon=":material/error:")
+    place.error(parts.plain(found), icon=":material/error:")
 elif found.best is None:
-    st.error(f"**{parts.plain(report.sentence(found))}**")
+    place.error(f"**{parts.plain(report.sentence(found))}**")
 else:
-    st.success(f"**{parts.plain(report.sentence(found))}**")
+    place.success(f"**{parts.plain(report.sentence(found))}**")
     for warning in found.warnings:
-        st.warning(parts.plain(warning))
+        drawing.say("warning", parts.plain(warning))
     with st.grid(4, min_column_width=150):
         for label, value, spread in report.figures(found):
             st.metric(label, value, spread or None, delta_color="off", delta_arrow="off", border=True, height="stretch")
     show_costs(found)
-    show_movement(tree, question)
-    st.subheader("What other laws choose")
+    show_movement(found)
+    drawing.say("subheader", "What other laws choose")
     same = "a model as good as the compute-optimal one" if found.budget is None else "the same money"
-    st.caption(f"Each law in its own terms, for {same}.")
+    drawing.say("caption", f"Each law in its own terms, for {same}.")
     rows = [dict(zip(report.RIVALS, row, strict=True)) for row in report.rivals(found)]
-    st.dataframe(rows, hide_index=True, height="content", alt=f"Size and tokens by {len(rows)} scaling laws.")
-    st.subheader("Evidence")
-    st.markdown("\n".join(f"- {parts.plain(note)}" for note in (f"Law: {found.law.note}.", *report.notes(found))))
-    st.subheader("Take it along")
-    st.code(command(tree, question), language="bash", wrap_lines=True)
+    drawing.show_table(rows, f"Size and tokens by {len(rows)} scaling laws.")
+    drawing.say("subheader", "Evidence")
+    for note in (f"Law: {found.law.note}.", *report.notes(found)):
+        drawing.say("markdown", parts.plain(note))
+    scenario = load(tree, allow_files=False)
+    taking.along(report.sentence(found), command(tree, question), report.as_csv(found), scenario)
+with place:
+    parts.refused(address, complete=True)

@@ -161,9 +161,12 @@ def _candidates(job: Job, training: bool) -> Iterator[Layout]:
         pairs = [(devices / (said.dp * tp), tp) for tp in _options(said.tp, POWERS[::-1])]
     elif said.tp is None:
         pairs = [(said.pp, devices / (said.dp * said.pp))]
-    for (pp, tp), recompute, zero in product(pairs, recomputes, zeros):
+    for number, (pp, tp) in enumerate(pairs):
         dp = devices / (tp * pp) if said.dp is None else said.dp
-        yield Layout(tp, pp, dp, vp, zero, micro_batch, recompute, said.sequence_parallel)
+        if number and not _any(dp >= 1):
+            continue  # more shards than devices, whatever is recomputed
+        for recompute, zero in product(recomputes, zeros):
+            yield Layout(tp, pp, dp, vp, zero, micro_batch, recompute, said.sequence_parallel)
 
 
 def _tables(job: Job) -> bool:

@@ -56,13 +56,14 @@ class Sizes:
     per_token: np.ndarray
     tp: np.ndarray
 
-    def trained(self, places: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cost [USD] and time [s] of training the sizes at `places`, each on its own tokens; NaN for all others."""
-        rows = [(*self.row(i), float(d)) for i, d in zip(places, tokens, strict=True)]
+    def trained(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cost [USD] and time [s] of training each size on its own `tokens`, sizes along the last axis; NaN for NaN."""
+        asked = np.nonzero(np.isfinite(tokens))
+        rows = [(*self.row(int(i)), float(d)) for i, d in zip(asked[-1], tokens[asked], strict=True)]
         over: Axes = {(*PATHS, "workload.tokens"): rows}
         found = sweep(self.training, over, strict=False)
-        cost, time = np.full((2, len(self.shapes)), np.nan)
-        cost[places], time[places] = found["totals.cost_usd"], found["totals.time_s"]
+        cost, time = np.full((2, *tokens.shape), np.nan)
+        cost[asked], time[asked] = found["totals.cost_usd"], found["totals.time_s"]
         return cost, time
 
     def surface(self) -> np.ndarray:

@@ -55,6 +55,11 @@ class Search:
         best = least[rows, place]
         return np.where(np.isfinite(best), place, -1), tokens[rows, place], best
 
+    @property
+    def answered(self) -> bool:
+        """Whether any size is an answer."""
+        return bool(self.choose(self.quality.law.constants)[0][0] >= 0)
+
     def spread(self) -> dict[str, tuple[float, float]]:
         """10th and 90th percentile over their median, over draws of the law's constants: of size, tokens, cost.
 

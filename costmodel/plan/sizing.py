@@ -11,11 +11,12 @@ import numpy as np
 from costmodel.catalog.formats import number_format
 from costmodel.loading import Override, load
 from costmodel.plan.formulas import cost_at_quantile, joined_spread, lifetime_cost, serving_cost, tokens_per_parameter
-from costmodel.plan.money import PlanError, sizes
+from costmodel.plan.money import PlanError, Sizes, sizes
 from costmodel.plan.quality import MOST_PER_PARAMETER, Quality, Served
 from costmodel.plan.search import Search
 from costmodel.quality import scaling, steps
 from costmodel.quality.evidence import Expected, NoEvidence, positive
+from costmodel.quality.scaling import BEYOND
 from costmodel.scenario import Scenario
 from costmodel.source import clash
 from costmodel.units import UNITS, count, parse, shortened
@@ -60,7 +61,8 @@ class SizePlan:
     that the law asks for, on the same curve, and `stated` the scenario's own size (None where they do not fit).
     `ranges` maps parameters, tokens, loss and total_usd to their 80 % range; `flat` is the range of sizes within 5 % of
     the least cost, or 0.01 nats of the least loss; `rivals` is what other laws choose. `batch` is what the scenario's
-    batch costs in loss, or why nothing is known.
+    batch costs in loss, or why nothing is known. `moved` holds the plans for other numbers of tokens served; these have
+    neither a range of cost nor `rivals`, `batch` and `warnings`.
     """
 
     law: scaling.Law
@@ -82,6 +84,7 @@ class SizePlan:
     batch_tokens: float | None = None
     batch: Expected | str = ""
     warnings: tuple[str, ...] = ()
+    moved: Mapping[float, SizePlan] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         from costmodel.report.plan import sentence
@@ -105,13 +108,15 @@ def size(
     unique_tokens: float | str | None = None,
     overrides: Sequence[Override] = (),
     serve: Sequence[Override] = (),
+    follow: Sequence[float] = (),
 ) -> SizePlan:
     """Parameters and tokens of the least cost of training plus serving for a loss, or of the least loss for a budget.
 
     `scenario` trains a model {family, parameters}; its size and tokens are what is chosen. `serve_tokens` are prompt
     and answer tokens over the model's life; `serve` changes the serving scenario, which otherwise has the hardware,
     devices and prices of training. `loss` is in nats per token, as served, for the law's own data; `budget` in USD, or
-    text such as "5 M USD"; the other numbers may be text too ("1 T").
+    text such as "5 M USD"; the other numbers may be text too ("1 T"). `follow` are other numbers of tokens served, for
+    which the best size is found too.
     Raises ScenarioError, CatalogError, PlanError, and NoEvidence past the bounds of the law.
     """
     if (loss is None) == (budget is None):
@@ -124,13 +129,36 @@ def size(
     if loss is not None and loss <= used.irreducible:
         least = f"its irreducible loss is {used.irreducible:g}; write a loss above that"
         raise NoEvidence(f"no model reaches {loss:g} nats by {used.name}: {least}")
-    low, high = used.parameters
-    grid = sizes(load(scenario, overrides), (low / scaling.BEYOND, high * scaling.BEYOND), serve_tokens, serve)
-    served = _served(grid.serving) if grid.serving else None
-    blank = SizePlan(used, grid.family, serve_tokens, loss, budget, unique_tokens, served)
-    serving = np.asarray(serving_cost(grid.per_token, serve_tokens))
+    scenario, bounds = load(scenario, overrides), (used.parameters[0] / BEYOND, used.parameters[1] * BEYOND)
+    grid = sizes(scenario, bounds, serve_tokens, serve)
+    other = grid if grid.serving or not follow else sizes(scenario, bounds, max(follow), serve)
+    surface = grid.surface()
+
+    def search(served_tokens: float, on: Sizes) -> Search:
+        serving = np.asarray(serving_cost(on.per_token, served_tokens))
+        quality = Quality(used, unique_tokens, _served(on.serving) if on.serving else None)
+        return Search(on, quality, serving, surface, loss, budget)
+
     with np.errstate(all="ignore"):  # sizes that never reach the loss, or do not fit, are NaN
-        return _answer(Search(grid, Quality(used, unique_tokens, served), serving, grid.surface(), loss, budget), blank)
+        asked, others = search(serve_tokens, grid), {n: search(n, other) for n in follow}
+        blank = SizePlan(used, grid.family, serve_tokens, loss, budget, unique_tokens, asked.quality.served)
+        if not asked.answered:
+            return replace(blank, reason=asked.obstacle())
+        known = [n for n, each in others.items() if each.answered]
+        curve, *rest = _curves([asked, *(others[n] for n in known)])
+        curves, moved = dict(zip(known, rest, strict=True)), {}
+        for n, each in others.items():
+            own = replace(blank, serve_tokens=n, served=each.quality.served)
+            moved[n] = _plan(each, curves[n], own) if n in curves else replace(own, reason=_why(each))
+        return replace(_finished(_plan(asked, curve, blank), asked, curve), moved=moved)
+
+
+def _why(search: Search) -> str:
+    """Why a search has no answer."""
+    try:
+        return search.obstacle()
+    except NoEvidence as error:
+        return str(error)
 
 
 def _amount(value: float | str | None, what: str) -> float | None:
@@ -179,45 +207,78 @@ def _low_bits(form: str, method: str, bits: float, group: float | None, computed
     return Served(method, bits, group)
 
 
-def _answer(search: Search, blank: SizePlan) -> SizePlan:
-    """The plan: the curve of all sizes, each priced at its own tokens, and what is asked of it."""
-    grid, quality = search.grid, search.quality
-    known, n = quality.law.constants, grid.parameters
-    if search.choose(known)[0][0] < 0:
-        return replace(blank, reason=search.obstacle())
-    tokens = np.ceil(search.tokens(known))
-    good = np.flatnonzero(quality.seen(n, tokens) & np.isfinite(search.serving))
-    training, time = grid.trained(good, tokens[good])
-    total, losses = np.asarray(lifetime_cost(training, search.serving)), quality.loss(known, n, tokens)
-    least = np.where(np.isfinite(total), total if search.loss is not None else losses, np.inf)
-    best = int(np.argmin(least))
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """All sizes, each at its own tokens: loss, costs [USD] and time [s], NaN where there are none.
+
+    `least` is what the best size has least of, infinite without a plan; `off` is parameters over the law's balance.
+    """
+
+    tokens: np.ndarray
+    losses: np.ndarray
+    training: np.ndarray
+    time: np.ndarray
+    total: np.ndarray
+    least: np.ndarray
+    off: np.ndarray
+
+    def nearest(self, off: np.ndarray) -> int:
+        """The place of the size that is least off by these factors, of those that have a plan."""
+        return int(np.argmin(np.where(np.isfinite(self.least), np.abs(np.log(off)), np.inf)))
+
+
+def _curves(searches: Sequence[Search]) -> list[Curve]:
+    """The curve of each of several searches that train the same sizes: all of them are priced in one sweep."""
+    grid, law = searches[0].grid, searches[0].quality.law
+    n, known = grid.parameters, law.constants
+    shape = {name: value for name, value in known.items() if name != "irreducible"}
+    tokens = np.array([np.ceil(search.tokens(known)) for search in searches])
+    fits = np.isfinite(searches[0].surface).any(axis=1)
+    good = [fits & s.quality.seen(n, own) & np.isfinite(s.serving) for s, own in zip(searches, tokens, strict=True)]
+    found = []
+    priced = grid.trained(np.where(good, tokens, np.nan))
+    for search, tokens_of, training, time in zip(searches, tokens, *priced, strict=True):
+        total = np.asarray(lifetime_cost(training, search.serving))
+        losses = np.asarray(search.quality.loss(known, n, tokens_of))
+        least = np.where(np.isfinite(total), total if search.loss is not None else losses, np.inf)
+        off = n / scaling.balanced_parameters(tokens_of, **shape)
+        found.append(Curve(tokens_of, losses, training, time, total, least, off))
+    return found
+
+
+def _plan(search: Search, curve: Curve, blank: SizePlan) -> SizePlan:
+    """What is asked of a curve, with the ranges of size and tokens."""
+    grid, n, least = search.grid, search.grid.parameters, curve.least
+    best, balanced = int(np.argmin(least)), curve.nearest(curve.off)
+    own = int(np.argmin(np.abs(np.log(n / grid.stated))))
 
     def candidate(i: int) -> Candidate:
-        figures = (float(x[i]) for x in (n, tokens, losses, training, search.serving, total, time))
-        return Candidate(grid.shapes[i], *figures)
+        columns = (n, curve.tokens, curve.losses, curve.training, search.serving, curve.total, curve.time)
+        return Candidate(grid.shapes[i], *(float(column[i]) for column in columns))
 
-    def nearest(off: np.ndarray) -> int:
-        return int(np.argmin(np.where(np.isfinite(least), np.abs(np.log(off)), np.inf)))
-
-    shape = {name: value for name, value in known.items() if name != "irreducible"}
-    off_balance = n / scaling.balanced_parameters(tokens, **shape)
-    balanced = nearest(off_balance)
-    reached = abs(np.log(off_balance[balanced])) < NEAR
-    own = int(np.argmin(np.abs(np.log(n / grid.stated))))
-    shown = {best, *([balanced] if reached else []), *(nearest(n / (n[best] * times)) for times in TABLE)}
+    reached = abs(np.log(curve.off[balanced])) < NEAR
+    shown = {best, *([balanced] if reached else []), *(curve.nearest(n / (n[best] * times)) for times in TABLE)}
     shown |= {own} if np.isfinite(least[own]) else set()
     limit = least[best] * (1 + HARDLY_WORSE[0]) if search.loss is not None else least[best] + HARDLY_WORSE[1]
-    plan = replace(
+    return replace(
         blank,
         best=candidate(best),
         compute_optimal=candidate(balanced) if reached else None,
         stated=candidate(own) if np.isfinite(least[own]) else None,
         rows=tuple(candidate(i) for i in sorted(shown)),
         curve=tuple(candidate(i) for i in range(min(shown), max(shown) + 1) if np.isfinite(least[i])),
+        ranges=_ranges_by_law(candidate(best), search.spread()),
         flat=_flat(n, least <= limit, best),
-        rivals={} if quality.unique else search.rivals(float(n[balanced]), float(tokens[balanced])),
     )
-    return _finished(plan, search, best, total)
+
+
+def _ranges_by_law(best: Candidate, factors: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """80 % ranges of size and tokens, where the law has draws of its constants."""
+    return {
+        name: (getattr(best, name) * factors[name][0], getattr(best, name) * factors[name][1])
+        for name in ("parameters", "tokens")
+        if name in factors
+    }
 
 
 def _flat(n: np.ndarray, close: np.ndarray, best: int) -> tuple[float, float]:
@@ -228,11 +289,11 @@ def _flat(n: np.ndarray, close: np.ndarray, best: int) -> tuple[float, float]:
     return float(n[first]), float(n[last])
 
 
-def _finished(plan: SizePlan, search: Search, place: int, total: np.ndarray) -> SizePlan:
-    """The plan with its ranges, its batch and its warnings."""
+def _finished(plan: SizePlan, search: Search, curve: Curve) -> SizePlan:
+    """The plan with the ranges of its loss and cost, its batch, its warnings, and what other laws choose."""
     from costmodel.api import estimate
 
-    best, grid = plan.best, search.grid
+    best, grid, place, balanced = plan.best, search.grid, int(np.argmin(curve.least)), curve.nearest(curve.off)
     assert best is not None
     trained = estimate(grid.trained_at(place, best.tokens))
     money = [(best.training_usd, trained.totals["cost_usd"], trained.ranges.get("cost_usd"))]
@@ -245,23 +306,24 @@ def _finished(plan: SizePlan, search: Search, place: int, total: np.ndarray) -> 
         batch: Expected | str = steps.loss_at_batch(best.tokens, batch_tokens)
     except NoEvidence as error:
         batch = str(error)
-    warnings = [*_warnings(plan, search, total), *(w for w in trained.warnings)]
-    ranges = _ranges(plan, best, search.spread(), money)
-    return replace(plan, ranges=ranges, batch_tokens=batch_tokens, batch=batch, warnings=tuple(dict.fromkeys(warnings)))
+    return replace(
+        plan,
+        ranges={**plan.ranges, **_ranges_of_cost(plan, best, search.spread(), money)},
+        rivals={} if search.quality.unique else search.rivals(grid.parameters[balanced], curve.tokens[balanced]),
+        batch_tokens=batch_tokens,
+        batch=batch,
+        warnings=tuple(dict.fromkeys([*_warnings(plan, search, curve.total), *trained.warnings])),
+    )
 
 
-def _ranges(
+def _ranges_of_cost(
     plan: SizePlan,
     best: Candidate,
     factors: Mapping[str, tuple[float, float]],
     money: Sequence[tuple[float, float, dict[str, float] | None]],
 ) -> dict[str, tuple[float, float]]:
-    """80 % ranges: of size and tokens by the law; of the cost by the estimates and, for a loss, by the law too."""
-    found = {
-        name: (getattr(best, name) * factors[name][0], getattr(best, name) * factors[name][1])
-        for name in ("parameters", "tokens")
-        if name in factors
-    }
+    """80 % ranges: of the loss by the law; of the cost by the estimates and, for a loss to reach, by the law too."""
+    found = {}
     if plan.budget is not None:
         expected = scaling.loss(best.parameters, best.tokens, plan.law.name, plan.unique_tokens)
         found["loss"] = (best.loss + expected.low - expected.value, best.loss + expected.high - expected.value)
@@ -291,7 +353,7 @@ def _warnings(plan: SizePlan, search: Search, total: np.ndarray) -> list[str]:
         )
     if best.parameters == n[np.isfinite(total)].max() and best.parameters < n.max():
         found.append("no larger size fits the devices or the evidence; a larger one may be better")
-    if not search.spread():
+    if "parameters" not in plan.ranges:
         known = (
             "too few draws of its constants have a plan"
             if plan.law.name == scaling.DEFAULT

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodel import profile, validation
+from costmodel.report.table import as_csv as csv_text
 from costmodel.report.validation import percent
 
 PUBLISHED = Path(validation.__file__).with_name("published.csv")
@@ -37,6 +38,20 @@ def standing(table: str) -> str:
         f"within {percent(most['median'])} (a naive rule: {percent(most['naive_median'])}), nine tenths within "
         f"{percent(most['p90'])}; {percent(most['coverage_80'])} lie in their 80 % range."
     )
+
+
+def as_csv(table: str) -> str:
+    """One line for each metric and source of a table, with its statistics."""
+    groups = published()[table]
+    names = list(next(row for judged in groups.values() for row in judged.values()))
+    lines = ((group, name, row) for group, judged in groups.items() for name, row in judged.items())
+    return csv_text([("by", "name", *names), *((*known, *(row.get(n, "") for n in names)) for *known, row in lines)])
+
+
+def command(table: str) -> str:
+    """What judges such a table, here the sample of its rows that stands in the repository."""
+    kind = table.partition(" ")[0].lower()
+    return f"costmodel validate tests/data/{kind}_runs.csv --kind {kind}"
 
 
 def profiles() -> list[str]:

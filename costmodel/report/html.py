@@ -1,13 +1,14 @@
-"""An estimate as one HTML file that needs nothing else, and as a card for notebooks.
+"""Reports as one HTML file that needs nothing else, and an estimate as a card for notebooks.
 
-Bars are table rows whose width the browser works out, formulas are MathML: no script, no font and no image is loaded,
-so that a page of a few hundred kilobytes opens anywhere, prints, and reads aloud.
+Of an estimate bars are table rows whose width the browser works out, formulas are MathML: no script, no font and no
+image is loaded, so that a page of a few hundred kilobytes opens anywhere, prints, and reads aloud. All other reports
+are sheets: headings, words, tables and charts one below the other, with the code that draws charts inside.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,28 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 # A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
 ORDER = ("given", "inferred", "default", "fitted", "catalog")
+
+# How it is shown, what (words, rows by the names of their cells, or a Plotly figure), and the text that stands for it.
+Block = tuple[str, Any, str]
+
+
+def sheet(title: str, blocks: Sequence[Block], command: str = "", scenario: str = "") -> str:
+    """A page of blocks one below the other, and how to ask again."""
+    first = next((place for place, (kind, *_) in enumerate(blocks) if kind == "chart"), None)
+    drawn = [
+        (kind, _drawn(what, number == first) if kind == "chart" else what, alt)
+        for number, (kind, what, alt) in enumerate(blocks)
+        if kind != "table" or what
+    ]
+    return _template("sheet.html").render(
+        title=title, blocks=drawn, command=command, scenario=scenario, version=costmodel.__version__
+    )
+
+
+def _drawn(figure: Any, first: bool) -> str:
+    """A chart in light colours; the first brings the code for all."""
+    figure.update_layout(template="plotly_white").update_yaxes(tickfont_color=None)
+    return str(figure.to_html(full_html=False, include_plotlyjs=first, config={"displaylogo": False}))
 
 
 def page(answer: Estimate) -> str:

@@ -9,6 +9,7 @@ from costmodel.costs.energy import energy_per_million
 from costmodel.plan.formulas import saved_share
 from costmodel.report.compression import NEAREST, published, quality
 from costmodel.report.quantities import show, with_range
+from costmodel.report.table import as_csv as csv_text
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -79,6 +80,16 @@ def beside(answers: Mapping[str, Estimate]) -> list[list[str]]:
         ["cost of making", *(_making_cost(a.compression) for a in found)],
         ["paid after output tokens", *(_paid(a.compression) for a in found)],
     ]
+
+
+def as_csv(answers: Mapping[str, Estimate]) -> str:
+    """One line for each way to serve, with all its figures in SI; blank where it does not fit."""
+    from costmodel.ranges import figures
+
+    found = {name: figures(answer.outcome) for name, answer in answers.items()}
+    heads = list(dict.fromkeys(head for own in found.values() for head in own))
+    lines = [[name, a.fits, *(found[name].get(h, "") if a.fits else "" for h in heads)] for name, a in answers.items()]
+    return csv_text([["method", "fits", *heads], *lines])
 
 
 def evidence(answers: Mapping[str, Estimate]) -> list[list[str]]:

@@ -129,23 +129,22 @@ def figures(plan: SizePlan) -> list[tuple[str, str, str]]:
     return [(name, value, ranges.get(name, "")) for name, value in zip(FIGURES, values, strict=True)]
 
 
-def moved(plans: Mapping[float, SizePlan | str]) -> list[list[str]]:
-    """The best size for each number of tokens served, in text under MOVED; text instead of a plan says why not."""
+def moved(plans: Mapping[float, SizePlan]) -> list[list[str]]:
+    """The best size for each number of tokens served, or why there is none, in text under MOVED."""
     rows = []
     for served, plan in plans.items():
-        best = None if isinstance(plan, str) else plan.best
-        if isinstance(plan, str) or best is None:
-            reason = plan if isinstance(plan, str) else plan.reason
-            rows.append([show(served, "1"), f"no plan: {reason}", *("" for _ in MOVED[2:])])
+        if plan.best is None:
+            rows.append([show(served, "1"), f"no plan: {plan.reason}", *("" for _ in MOVED[2:])])
         else:
-            spread = interval(*plan.ranges["parameters"], "1", best.parameters) if "parameters" in plan.ranges else ""
-            rows.append([show(served, "1"), show(best.parameters, "1"), spread, *_cells(best)])
+            size = plan.best.parameters
+            spread = interval(*plan.ranges["parameters"], "1", size) if "parameters" in plan.ranges else ""
+            rows.append([show(served, "1"), show(size, "1"), spread, *_cells(plan.best)])
     return rows
 
 
-def movement(plans: Mapping[float, SizePlan | str]) -> str:
+def movement(plans: Mapping[float, SizePlan]) -> str:
     """How the best size moves with the tokens served, in a sentence; empty where fewer than two have a plan."""
-    found = {n: plan.best for n, plan in plans.items() if not isinstance(plan, str) and plan.best is not None}
+    found = {n: plan.best for n, plan in plans.items() if plan.best is not None}
     if len(found) < 2:
         return ""
     least, most = min(found), max(found)

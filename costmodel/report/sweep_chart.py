@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 
+from costmodel.report.html import sheet
 from costmodel.report.quantities import scale, show
 from costmodel.report.sweep import at, label, sentence, shown
 from costmodel.sweeping import SweepError
@@ -15,22 +15,13 @@ from costmodel.sweeping import SweepError
 LINES = 6  # values of the second axis that are drawn as lines; more make a map
 COLOURS = ("#1F77B4", "#D95F02", "#1B9E77", "#7570B3", "#E7298A", "#666666")
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>costmodel sweep</title></head>
-<body style="font-family: sans-serif; max-width: 60rem; margin: auto"><p>{said}</p>
-{chart}
-</body></html>
-"""
-
 
 def page(found: Mapping[str, Any], axes: Sequence[str]) -> str:
     """The charts as an HTML page with everything in it. Raises SweepError for more than two axes."""
     if len(axes) > 2:
         raise SweepError(f"a chart shows one or two axes, not {len(axes)}; take fewer, or leave --plot out")
     said = sentence(found, axes)
-    chart = figure(found, axes).to_html(full_html=False, include_plotlyjs=True, config={"displaylogo": False})
-    return PAGE.format(said=escape(said), chart=chart)
+    return sheet(said, [("chart", figure(found, axes), said)])
 
 
 def figure(found: Mapping[str, Any], axes: Sequence[str]) -> Any:
@@ -56,7 +47,7 @@ def figure(found: Mapping[str, Any], axes: Sequence[str]) -> Any:
     if len(second) <= LINES and x.dtype.kind in "fi" and x.min() > 0 and x.max() / x.min() >= 20:
         chart.update_xaxes(type="log", dtick="D2" if x.max() / x.min() < 1000 else None)
     chart.update_xaxes(title=axes[0], row=len(columns), col=1)
-    chart.update_layout(height=300 * len(columns), template="plotly_white", margin={"t": 40, "b": 60})
+    chart.update_layout(height=300 * len(columns), margin={"t": 40, "b": 60})
     return chart.update_layout(legend_title=axes[-1] if second[0] else "")
 
 

@@ -8,6 +8,7 @@ from dataclasses import astuple, fields
 from html import escape
 from typing import Any
 
+from costmodel.report.html import Block, sheet
 from costmodel.report.quantities import number
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
@@ -75,22 +76,22 @@ def as_csv(validation: Validation) -> str:
 
 
 def as_html(validation: Validation) -> str:
-    """A page that needs nothing else: tables and a parity plot. Raises ImportError without plotly."""
-    tables = "".join(
-        _table([f"by {group}", "rows", "answered", *(heading for heading, _, _ in COLUMNS)], cells(summary))
-        for group, summary in zip(GROUPS, validation.summary().values(), strict=True)
-    )
-    reasons = _table(["not answered", "rows"], _reasons(r.skipped for r in validation.results))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>costmodel: validation</title><style>'
-        "body{font:15px/1.4 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em}"
-        "table{border-collapse:collapse;margin:1.5em 0}td,th{padding:.15em .7em;text-align:right}"
-        "td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f3f3f3}</style></head><body>\n"
-        f"<h1>Published runs against predictions</h1>\n<p>{escape(' '.join(sentences(validation)))}</p>\n"
-        "<p>“In range” is the share of measurements in the 80 % range "
-        "of their prediction. “Naive” is the baseline of each metric.</p>\n"
-        f"{_parity(validation)}\n{tables}{reasons}</body></html>\n"
-    )
+    """A page that needs nothing else: a parity plot and tables. Raises ImportError without plotly."""
+    blocks: list[Block] = [("markdown", said, "") for said in sentences(validation)]
+    if answered(validation):
+        blocks.append(("chart", _parity(validation), "Predicted against measured figures, which the tables sum up."))
+    for group, summary in zip(GROUPS, validation.summary().values(), strict=True):
+        heads = (f"by {group}", "rows", "answered", *(heading for heading, _, _ in COLUMNS))
+        blocks.append(("table", [dict(zip(heads, row, strict=True)) for row in cells(summary)], f"Errors by {group}."))
+    note = "“In range” is the share of measurements in the 80 % range of their prediction."
+    blocks.append(("caption", f"{note} “Naive” is the baseline of each metric.", ""))
+    reasons = [{"not answered": reason, "rows": n} for reason, n in _reasons(r.skipped for r in validation.results)]
+    return sheet("Published runs against predictions", [*blocks, ("table", reasons, "Why rows are not answered.")])
+
+
+def answered(validation: Validation) -> list[Result]:
+    """What was both measured and predicted."""
+    return [r for r in validation.results if r.predicted is not None and r.measured is not None]
 
 
 def sentences(validation: Validation) -> list[str]:
@@ -122,24 +123,13 @@ def _reasons(reasons: Iterable[str | None]) -> list[list[str]]:
     return listed + ([[f"{len(found) - MOST_REASONS} other reasons", str(rest)]] if rest else [])
 
 
-def _table(heading: list[str], rows: list[list[str]]) -> str:
-    if not rows:
-        return ""
-    lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
-    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>\n"
-
-
-def _parity(validation: Validation) -> str:
+def _parity(validation: Validation) -> Any:
     """Predicted against measured, a colour per metric, with the line where they are equal."""
     import plotly.graph_objects as go
 
-    answered = [r for r in validation.results if r.predicted is not None and r.measured is not None]
-    if not answered:
-        return ""
-    figure = go.Figure()
-    for metric in by(answered, "metric"):
-        rows = [r for r in answered if r.metric == metric]
+    drawn, figure = answered(validation), go.Figure()
+    for metric in by(drawn, "metric"):
+        rows = [r for r in drawn if r.metric == metric]
         figure.add_scatter(
             x=[r.measured for r in rows],
             y=[r.predicted for r in rows],
@@ -149,8 +139,7 @@ def _parity(validation: Validation) -> str:
             text=[escape(f"{r.row_id} ({r.accelerator})") for r in rows],
             hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}",
         )
-    ends = [min(r.measured or 0 for r in answered), max(r.measured or 0 for r in answered)]
+    ends = [min(r.measured or 0 for r in drawn), max(r.measured or 0 for r in drawn)]
     figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": "#888", "dash": "dot"})
-    figure.update_layout(xaxis_type="log", yaxis_type="log", template="plotly_white", height=650)
-    figure.update_layout(xaxis_title="measured (SI)", yaxis_title="predicted (SI)")
-    return str(figure.to_html(full_html=False, include_plotlyjs=True))
+    figure.update_layout(xaxis_type="log", yaxis_type="log", height=650)
+    return figure.update_layout(xaxis_title="measured (SI)", yaxis_title="predicted (SI)")
