@@ -25,6 +25,9 @@ FEWEST = 12  # records of one law and format below which a device keeps the prio
 DEVICES = 3  # devices below which the prior's own judgement stays
 SINCE = 2020  # year of the oldest devices that speak for one never measured
 SOURCE = "aiconfigurator-2026"  # of almost all published timings
+# Of weight-only products one library alone was timed row by row, and the rate of another is published: of that of
+# 16-bit products, from 256 rows on (first Marlin on an A100: 0.6 to 0.74; github.com/vllm-project/vllm, issue 2497).
+MARLIN, UNPACKED, PLAIN = 0.67, f"matmul:{profile.WEIGHT_ONLY}", "matmul:16bit"
 FIXED = ("overlap_power",)  # goes with the efficiencies: given a range of its own it would count their error twice
 
 Entry = dict[str, Any]
@@ -115,6 +118,8 @@ def device_profile(device: str, groups: Mapping[str, Group], template: Entry) ->
         warnings = [warning for warning in found.warnings if warning.split()[0] in used]
         made["fit"][name] = _quality(found.summary()) | {"warnings": warnings}
         made["records"][name] = _sources(group.rows[device])
+    if UNPACKED in own:
+        _join_marlin(made["laws"])
     made["date"] = _date(record for group in own.values() for record in group.rows[device])
     return made
 
@@ -141,8 +146,19 @@ def unmeasured(groups: Mapping[str, Group], template: Entry) -> Entry:
         made["fit"][name] = _quality(judged(np.concatenate([group.left_out(d) for d in recent])))
         made["fit"][name]["devices"] = sorted(recent)
         made["records"][name] = _sources(record for rows in group.rows.values() for record in rows)
+    if UNPACKED in made["fit"]:
+        _join_marlin(made["laws"])
     made["date"] = _date(record for group in groups.values() for rows in group.rows.values() for record in rows)
     return made
+
+
+def _join_marlin(constants: Entry) -> None:
+    """Put the rate of products that unpack their weights half-way (in ln) between the two libraries that tell it."""
+    entry = constants[UNPACKED]["compute_efficiency"]
+    value = np.sqrt(entry["value"] * MARLIN * constants[PLAIN]["compute_efficiency"]["value"])
+    factor = value / entry["value"]
+    entry |= {name: _round(entry[name] * factor) for name in ("value", "low", "high")}
+    entry |= {"source": f"{SOURCE}; vllm-2497-2024", "note": "between TensorRT-LLM's kernels and the first Marlin"}
 
 
 def refit(found: Iterable[Record], devices: Sequence[str] = SHIPPED) -> dict[str, Entry]:

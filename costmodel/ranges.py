@@ -20,7 +20,7 @@ from costmodel.outcome import Outcome
 from costmodel.units import Number
 
 DRAWS = 256
-CHANCE = 0.03  # squared correlation that one in two hundred independent draws reaches
+CHANCE = 0.03  # a share that one draw in two hundred reaches where nothing else explains the values
 Z90 = NormalDist().inv_cdf(0.9)
 
 
@@ -31,6 +31,14 @@ def normals(dimensions: int, count: int = DRAWS) -> np.ndarray:
     ranks = np.argsort(_mixed(cells), axis=1)
     quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / count) for i in range(count)])
     return np.asarray(quantiles[ranks])
+
+
+@lru_cache(maxsize=4)
+def _regression(dimensions: int) -> np.ndarray:
+    """What gives the coefficients of a linear regression on standard normals, shape (dimensions, count)."""
+    z = normals(dimensions)
+    draws = z - z.mean(axis=1, keepdims=True)
+    return np.linalg.solve(draws @ draws.T, draws)
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
@@ -98,11 +106,14 @@ def figures(result: Outcome) -> dict[str, Number]:
 
 
 def influence(values: np.ndarray, z: np.ndarray, spread: list[Assumption], most: int = 8) -> list[tuple[str, float]]:
-    """Squared correlation of ln(values) with each assumption's draw, largest first; without what may be chance."""
+    """The share of each assumption's draw in the variance of ln(values), largest first; without what may be chance.
+
+    Squared standardised coefficients of a regression on all assumptions together (Saltelli et al. 2008, §1.2.5): draws
+    of one that does not matter are correlated a little with those of one that does.
+    """
     if not np.all(values > 0) or np.ptp(values) == 0:
         return []
     logs = np.log(values) - np.log(values).mean()
-    draws = z - z.mean(axis=1, keepdims=True)
-    squared = (draws @ logs) ** 2 / ((draws**2).sum(axis=1) * (logs**2).sum())
+    squared = (_regression(len(spread)) @ logs) ** 2 * z.var(axis=1) / logs.var()
     shares = zip((a.path for a in spread), squared.tolist(), strict=True)
     return sorted((s for s in shares if s[1] > CHANCE), key=lambda item: -item[1])[:most]

@@ -21,7 +21,7 @@ from costmodel.report.catalog import TABLES, listing
         ("prices", r"h100-sxm +on-demand +2.99 USD/h +2–10 USD/h"),
         ("prices storage", r"object +list +0.02 USD/GB-month"),
         ("profiles", r"h100-sxm +H100 SXM5 80GB: fitted"),
-        ("engines", r"cpu-epyc-2core +0.207 +25 +1.39 +0.4 +8,192"),
+        ("engines", r"cpu-epyc-2core +0.201 +25 +1.41 +0.4 +8,192"),
         ("engines h100-sxm", r"host time per step +3 ms"),
         ("hardware h100-sxm", r"peak bf16 +989.4 TFLOP/s"),
         ("grids DE", r"value +380.9 g/kWh"),
