@@ -29,7 +29,7 @@ from costmodel.calibration.measure.record import key
 from costmodel.ranges import Z90
 
 SPLITS = ("random", "largest", "smallest", "library", "device")
-FEWEST = 30  # rows that a cell needs to be split
+FEWEST = 25  # rows that a cell needs to be split
 
 
 @dataclass(frozen=True)

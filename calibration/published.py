@@ -51,6 +51,9 @@ EAGER = ("0.14.0", "0.18.0", "0.22.0", "0.24.0")  # of vLLM: fp8_block products 
 ALONE = ("trtllm/WeightOnlyQuantMatmul", "trtllm/SmoothQuantGemm")
 # Of TensorRT-LLM: decoding was timed on a cache of keys alone (CacheType.SELFKONLY in the collector of attention).
 KEYS_ALONE = ("1.0.0", "1.2.0rc5", "1.3.0rc10", "1.3.0rc15", "1.3.0rc17")
+# Vidur's phi-2 runs other operators under the same names: two sums at once, a norm with a mean, GELU without a gate
+# (vidur/profiling/mlp/mlp_impl.py).
+OTHERWISE = ("residual_add", "norm", "activation_mul")
 MEMORY_BOUND = {
     "residual_add": "add",
     "rope": "rope",
@@ -166,9 +169,12 @@ def _collective(row: Row) -> Made:
 def _other(row: Row) -> Made:
     if row["op"] not in MEMORY_BOUND or not row["bytes"]:
         raise Useless("operation without a law")
+    if "phi-2" in row["source"] and row["op"] in OTHERWISE:
+        raise Useless("another operator under the same name")
     sizes = dict(part.split("=") for part in row["shape"].split(","))
     rows, columns = list(sizes.values())[:2]
-    shape = {"operation": MEMORY_BOUND[row["op"]], "rows": int(rows), "columns": columns}
+    width = sum(map(int, columns.split("+"))) * int(sizes.get("head_dim", 1))
+    shape = {"operation": MEMORY_BOUND[row["op"]], "rows": int(rows), "columns": width}
     return "memory_bound", shape, row["dtype"]
 
 

@@ -18,7 +18,6 @@ CLASSES = {
     "embedding": "embedding",
     "quantize": "quantize",  # judged only: products have their own constant for it
 }
-HEAD = 128.0  # values in a head of the models timed
 CONSTANTS = (
     Constant("bandwidth_efficiency", "fraction", 0.6, 0.02, 1.3, 0.3),
     Constant("launch", "s", 2.5e-6, 2e-7, 1e-3, 0.4),
@@ -46,14 +45,8 @@ def columns(records: Sequence[Record], facts: Facts) -> Columns:
 
 
 def _width(record: Record) -> float:
-    """Values in the row that a block takes; of rotary positions the records state heads of queries and of keys.
-
-    Sums and look-ups are cut into equal pieces whatever the rows are.
-    """
-    if record["shape"]["operation"] in ("add", "embedding"):
-        return 0.0
-    columns = sum(float(part) for part in str(record["shape"]["columns"]).split("+"))
-    return columns * (HEAD if record["shape"]["operation"] == "rope" else 1.0)
+    """Values in the row that a block takes. Sums and look-ups are cut into equal pieces whatever the rows are."""
+    return 0.0 if record["shape"]["operation"] in ("add", "embedding") else float(record["shape"]["columns"])
 
 
 def cell(record: Record) -> str:
