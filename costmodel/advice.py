@@ -8,7 +8,7 @@ from dataclasses import replace
 from costmodel import engine
 from costmodel.catalog import prices
 from costmodel.job import numbers
-from costmodel.outcome import Outcome
+from costmodel.outcome import Outcome, overloaded
 from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved
 from costmodel.scenario import Scenario
@@ -105,10 +105,12 @@ def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
 
 
 def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
-    rate = resolved.scenario.traffic.request_rate
     answered = result.performance["requests_per_s"]
-    if rate is not None and answered < rate:
-        yield "the request rate is beyond saturation: requests queue up without end; add devices"
+    if overloaded(result, resolved.kind):
+        yield (
+            f"{shortened(answered)} of the {shortened(result.job.traffic.request_rate)} requests/s that arrive "
+            "are answered, the others queue up without end; add devices"
+        )
     if result.feasible and resolved.scenario.parallelism.tp is None:
         tp, best = best_degree(resolved)
         if best >= CLEARLY * answered:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from costmodel.job import Job
 from costmodel.units import Number
@@ -26,3 +29,9 @@ class Outcome:
     memory_used: Number
     feasible: Number
     limits: tuple[str, ...] = field(default=())
+
+
+def overloaded(outcome: Outcome, kind: str) -> Any:
+    """Whether a service answers fewer requests than arrive, so that they queue up without end."""
+    rate = outcome.job.traffic.request_rate if kind == "serve" else None
+    return np.False_ if rate is None else outcome.performance["requests_per_s"] < rate

@@ -38,7 +38,7 @@ def rule(assumption: Assumption) -> Figure:
     own = assumption.value if plain else assumption.value / unit(written)[0]
     low, high = (own / FAR, own * FAR) if own else (0.0, 1.0)
     high = max(1.0, own) if assumption.unit == "fraction" else high
-    example, least, most = (f"{value:.4g}{written}" for value in (own, low, high))
+    example, least, most = (f"{float(f'{value:.4g}'):.15g}{written}" for value in (own, low, high))
     return Figure(example, least, most, "" if plain else assumption.unit)
 
 

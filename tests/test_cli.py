@@ -320,6 +320,14 @@ def test_what_does_not_fit_together_has_its_place_in_the_file(line, says, tmp_pa
     assert capsys.readouterr().err.startswith(f"costmodel: {file}{says}")
 
 
+def test_a_comparison_says_what_the_scenarios_state_differently(capsys):
+    file = "examples/llama-3.1-8b.yaml"
+    assert main.run(["compare", file, file, "--set", "2:devices=32", "--set", "2:costs.grid=NO"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[1:3] == [["devices", "64", "32"], ["costs.grid", "–", "NO"]]
+    assert rows[3][0] == "time"
+
+
 def test_one_scenario_is_nothing_to_compare(capsys):
     assert main.run(["compare", "examples/gpt-3.yaml"]) == 2
     assert "two or more scenarios" in capsys.readouterr().err

@@ -38,6 +38,11 @@ def test_a_range_has_the_unit_of_its_value():
     assert with_range(58.0, 40.0, 100.0, "s") == "58 s (40–100 s)"
 
 
+def test_a_range_is_not_rounded_past_its_value():
+    assert with_range(0.9979, 0.9953, 0.9993, "1") == "0.998 (0.995–0.999)"
+    assert with_range(480.6, 455.0, 480.9, "1") == "481 (455–481)"
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(589e9, "589 B"), (1.5e12, "1.5 T"), (123456, "123,000"), (0.0001234, "0.000123")]
 )

@@ -174,6 +174,17 @@ def test_a_point_that_is_not_feasible_says_why(over, reasons):
         assert bool(said) == bool(reason)
 
 
+def test_a_service_whose_requests_queue_up_is_no_answer():
+    rates = ["1 requests/s", "1e6 requests/s"]
+    found = costmodel.sweep(SERVE, {"traffic.request_rate": rates}, ranges=True)
+    assert list(found["feasible"]) == [True, False]
+    assert found["reason"][1].startswith("overload: ")
+    assert np.isnan(found["totals.cost_usd.p90"][1])
+    kept, lost = (estimate(costmodel.load(SERVE, [("traffic.request_rate", rate)])) for rate in rates)
+    assert not any("queue up" in warning for warning in kept.warnings)
+    assert any("of the 1 M requests/s that arrive are answered" in warning for warning in lost.warnings)
+
+
 def test_what_is_wrong_without_the_axes_is_not_blamed_on_them():
     with pytest.raises(SweepError, match=r"^'h100' fits several products"):
         costmodel.sweep(BASE | {"hardware": "h100"}, {"workload.tokens": [1e11]})

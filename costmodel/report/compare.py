@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from costmodel.comparing import relative_difference
 from costmodel.report.quantities import show
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
+from costmodel.scenario import as_tree
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -91,9 +92,25 @@ def _line(label: str, unit: str, figures: list[float | None], differences: bool,
     return [label, *shown]
 
 
+def differing(answers: Mapping[str, Estimate]) -> list[list[str]]:
+    """One row per key that the scenarios state differently, one column per scenario."""
+    said = [dict(_leaves(as_tree(answer.resolved.scenario))) for answer in answers.values()]
+    paths = dict.fromkeys(path for each in said for path in each)
+    found = [[path, *(str(each.get(path, "–")) for each in said)] for path in paths]
+    return [row for row in found if len(set(row[1:])) > 1]
+
+
+def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{name}.")
+        elif not isinstance(value, list | tuple):  # the steps of a compression have rows of their own
+            yield f"{above}{name}", value
+
+
 def as_text(answers: Mapping[str, Estimate]) -> str:
-    """One row per figure, one column per scenario; what does not fit says so."""
-    lines = [["", *answers], *rows(answers)]
+    """What differs, then one row per figure, one column per scenario; what does not fit says so."""
+    lines = [["", *answers], *differing(answers), *rows(answers)]
     if any(a.compression for a in answers.values()):
         from costmodel.report.compression import columns
 

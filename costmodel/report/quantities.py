@@ -53,9 +53,14 @@ def show(value: float, unit: str, digits: int = 3) -> str:
 
 
 def interval(low: float, high: float, unit: str, value: float | None = None) -> str:
-    """A range, "17–27 days", in the unit of the value that stands beside it, or else of its middle."""
+    """A range, "17–27 days", in the unit of the value that stands beside it, or else of its middle.
+
+    Two digits, or three where two would round an end past the value.
+    """
     size, name = scale((abs(low * high) ** 0.5 or high) if value is None else value, unit)
-    return f"{number(low / size, 2)}–{number(high / size, 2)} {name}".rstrip()
+    past = value is not None and not float(f"{low:.2g}") <= float(f"{value:.3g}") <= float(f"{high:.2g}")
+    digits = 3 if past else 2
+    return f"{number(low / size, digits)}–{number(high / size, digits)} {name}".rstrip()
 
 
 def with_range(value: float, low: float, high: float, unit: str) -> str:

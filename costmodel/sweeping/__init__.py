@@ -59,8 +59,9 @@ def sweep(
     `over` maps a path to its values, written as in a scenario (64, "80 GB", "fp8"), or a tuple of paths to tuples of
     values that move together. Returns 1-D columns in the order of a product (the last axis fastest): one per axis,
     as given; one per figure under its JSON path ("totals.time_s"), in SI, with `ranges` also its 80 % range
-    ("totals.time_s.p10", "totals.time_s.p90"); `feasible`; and `reason`, which says what is missing where it is not.
-    Figures are NaN there. `executor` is None, "processes", "dask:ADDRESS" or a concurrent.futures.Executor.
+    ("totals.time_s.p10", "totals.time_s.p90"); `feasible`, false where something does not fit or requests
+    queue up without end; and `reason`, which says what. Figures are NaN there. `executor` is None, "processes",
+    "dask:ADDRESS" or a concurrent.futures.Executor.
     Raises SweepError for an axis that is empty, unknown or too long, for a value that no scenario accepts, and, if
     `strict`, for one that contradicts the scenario whatever the other axes say.
     """

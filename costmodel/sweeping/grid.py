@@ -19,7 +19,7 @@ from costmodel.catalog import CatalogError
 from costmodel.job import Assumption, Layout, assemble, numbers
 from costmodel.loading import Override, load
 from costmodel.memory import free_bytes
-from costmodel.outcome import Outcome
+from costmodel.outcome import Outcome, overloaded
 from costmodel.parallel.layout import rules
 from costmodel.ranges import DRAWS, drawn, quantiles
 from costmodel.resolve import Resolved, resolve
@@ -33,6 +33,7 @@ CHUNK = 1 << 15
 BLOCK, TASK = 1 << 20, 32
 # Numbers that only the layout and the formulas look at: the scenario is checked without them, each point by itself.
 FREE = ("devices", "model.", "parallelism.", "workload.global_batch")
+OVERLOAD = "overload: fewer requests are answered than arrive"
 
 Columns = dict[str, Any]
 Place = tuple[slice, ...]
@@ -173,13 +174,15 @@ def _figures_of(resolved: Resolved, arrays: dict[str, np.ndarray], shape: tuple[
     said = assemble(given, lambda path: arrays[path] if path in arrays else given[path].value)
     with np.errstate(all="ignore"):  # points that are not feasible may divide by zero
         result = engine.complete(said, resolved.kind)
-        feasible = np.broadcast_to(np.asarray(result.feasible), shape)
+        fits = np.broadcast_to(np.asarray(result.feasible), shape)
+        feasible = fits & ~overloaded(result, resolved.kind)
         found = {name: np.where(feasible, values, np.nan) for name, values in _named(result).items()}
         if ranges:
             found = _with_ranges(found, feasible, resolved, arrays, result.job.parallelism)
     possible, reason = np.ones(shape, dtype=bool), np.full(shape, "", dtype=object)
     if not feasible.all():
-        reason = np.where(feasible, "", _memory(free_bytes(result.job.hardware.memory, result.memory_used), shape))
+        memory = _memory(free_bytes(result.job.hardware.memory, result.memory_used), shape)
+        reason = np.where(feasible, "", np.where(fits, OVERLOAD, memory))
         for holds, rule, _ in rules(result.job, said):
             broken = np.broadcast_to(~np.asarray(holds), shape) & possible
             reason[broken], possible = f"layout: {rule}", possible & ~broken
