@@ -46,8 +46,8 @@ class Fitted:
     def report(self) -> str:
         """Every fit as text."""
         facts = ", ".join(f"{name} {value:.4g}" for name, value in self.facts.items())
-        ratios = ", ".join(f"{key} {ratio:.2f}" for key, (ratio, _) in self.backward.items())
-        calls = ", ".join(f"{name} {1e6 * value:.1f} us" for name, value in self.calls.items())
+        ratios = ", ".join(f"{key} {ratio:.2f}" for key, (ratio, _) in self.backward.items()) or "not measured"
+        calls = ", ".join(f"{name} {1e6 * value:.1f} µs" for name, value in self.calls.items())
         parts = [f"{key}\n{found.report()}" for key, found in self.fits.items()]
         return "\n\n".join([f"facts: {facts}", *parts, f"backward over forward: {ratios}", f"calls: {calls}"])
 

@@ -28,7 +28,7 @@ def warnings(resolved: Resolved, result: Outcome) -> tuple[str, ...]:
     training = resolved.kind in engine.TRAINING
     return (
         *resolved.warnings,
-        *idle(resolved.scenario),
+        *(() if resolved.assumptions["costs.own"].value else idle(resolved.scenario)),
         *dear(resolved),
         *(_training if training else _serving)(resolved, result),
     )

@@ -303,25 +303,28 @@ def _profile(book: _Book, scenario: Scenario, device: Device, made: Architecture
 def _costs(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> None:
     said = scenario.costs
     own = said.pricing == "own"
-    book.given_or("costs.own", own if said.pricing else None, own, RULE, note="1 when bought, 0 when rented")
     rental = prices.rental(device.id, said.pricing or "on-demand") if device.id and not own else None
-    if said.price is None and rental is None and not own and device.profile is None:
+    unpriced = rental is None and said.price is None and not own
+    if unpriced and device.profile is None:
         raise CatalogError(
             f"no {said.pricing or 'on-demand'} price of {device.name} is known; "
             "write costs: {price: 2.5 USD/h} or pricing: own"
         )
+    yours = unpriced and said.pricing is None and said.hardware_price is None  # measured here: electricity alone
+    note = "1 when bought or measured whole, 0 when rented"
+    book.given_or("costs.own", own if said.pricing else None, own or yours, RULE, note=note)
     if rental is None or said.price is not None:
-        book.given_or("costs.price", said.price, 0.0, RULE, note="not rented" if own else "no rent is known: state one")
+        book.given_or("costs.price", said.price, 0.0, RULE, note="no rent is known" if unpriced else "not rented")
     else:
         note = f"{rental.provider}, {rental.date}; range of {rental.rows} offers"
         book.set("costs.price", rental.value, "catalog", rental.source, rental.low, rental.high, note)
-    _capital(book, said, device, own)
+    _capital(book, said, device, own, yours)
     _surroundings(book, said, device)
     _storage(book, said, made.samples)
     _staff(book, said, scenario.workload.kind)
 
 
-def _capital(book: _Book, said: Any, device: Device, own: bool) -> None:
+def _capital(book: _Book, said: Any, device: Device, own: bool, yours: bool) -> None:
     bought = prices.purchase(device.id) if device.id else None
     if said.hardware_price is None and bought is None and own:
         raise CatalogError(f"no purchase price of {device.name} is known; write costs: {{hardware_price: 30000 USD}}")
@@ -339,8 +342,8 @@ def _capital(book: _Book, said: Any, device: Device, own: bool) -> None:
     else:
         overhead = economics.value("epoch_server_cost_overhead")
         book.set("costs.server_overhead", overhead.mid, "catalog", overhead.source, overhead.low, overhead.high)
-    note = "space and operations per device"
-    book.given_or("costs.hosting", said.hosting, 0.10 / HOUR, RULE, 0.05 / HOUR, 0.20 / HOUR, note)
+    usd, least, most, note = (0, 0, 0, "in no data centre") if yours else (0.1, 0.05, 0.2, "space and operations")
+    book.given_or("costs.hosting", said.hosting, usd / HOUR, RULE, least / HOUR, most / HOUR, note)
 
 
 def _surroundings(book: _Book, said: Any, device: Device) -> None:

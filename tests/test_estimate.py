@@ -173,6 +173,19 @@ def test_request_rate_below_saturation_is_served():
     assert answer.outcome.performance["requests"] == pytest.approx(2 * 30 * DAY)
 
 
+def test_a_machine_measured_whole_costs_its_electricity():
+    said = {"model": "gpt2", "hardware": "cpu-epyc-2core", "devices": 1, "workload": "infer", "ranges": False}
+    answer = estimate(said)
+    parts = {name: cost for name, cost in answer.outcome.breakdown["cost_usd"].items() if cost}
+    assert set(parts) == {"energy", "storage"}
+    assert parts["energy"] == answer.totals["energy_cost_usd"]
+    hosted = estimate(said | {"costs": {"hosting": "1 USD/h"}})
+    assert hosted.outcome.breakdown["cost_usd"]["hosting"] == pytest.approx(answer.totals["time_s"] / 3600)
+    assert not any("costs.hosting" in warning for warning in hosted.warnings)
+    rented = estimate(said | {"costs": {"price": "2 USD/h"}})
+    assert rented.outcome.breakdown["cost_usd"]["energy"] == 0
+
+
 def test_public_names():
     assert callable(costmodel.estimate)
     assert callable(costmodel.sweep)
