@@ -322,10 +322,15 @@ def test_what_does_not_fit_together_has_its_place_in_the_file(line, says, tmp_pa
 
 def test_a_comparison_says_what_the_scenarios_state_differently(capsys):
     file = "examples/llama-3.1-8b.yaml"
-    assert main.run(["compare", file, file, "--set", "2:devices=32", "--set", "2:costs.grid=NO"]) == 0
+    assert main.run(["compare", file, file, "--set", "2:devices=32", "--set", "2:workload.tokens=2e12"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert rows[1:3] == [["devices", "64", "32"], ["costs.grid", "–", "NO"]]
+    assert rows[1:3] == [["devices", "64", "32"], ["workload.tokens", "1", "T", "2", "T"]]
     assert rows[3][0] == "time"
+
+
+def test_a_missing_option_is_one_plain_line(capsys):
+    assert main.run(["validate", "tests/data/training_runs.csv"]) == 2
+    assert "Choose from: training, inference." in capsys.readouterr().err
 
 
 def test_one_scenario_is_nothing_to_compare(capsys):

@@ -90,7 +90,7 @@ def run(arguments: list[str]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except click.ClickException as error:
-        message, context = error.format_message().replace("\n", " "), getattr(error, "ctx", None)
+        message, context = " ".join(error.format_message().split()), getattr(error, "ctx", None)
         if context is not None and ";" not in message:  # one of click's own, which do not say what to write instead
             message += f"{'' if message.endswith(('.', '?')) else '.'} See {context.command_path} --help."
         return _refused(message)

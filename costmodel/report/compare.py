@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.comparing import relative_difference
 from costmodel.report.quantities import show
+from costmodel.report.sweep import at
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
@@ -96,7 +97,7 @@ def differing(answers: Mapping[str, Estimate]) -> list[list[str]]:
     """One row per key that the scenarios state differently, one column per scenario."""
     said = [dict(_leaves(as_tree(answer.resolved.scenario))) for answer in answers.values()]
     paths = dict.fromkeys(path for each in said for path in each)
-    found = [[path, *(str(each.get(path, "–")) for each in said)] for path in paths]
+    found = [[path, *(at(each.get(path, "–")) for each in said)] for path in paths]
     return [row for row in found if len(set(row[1:])) > 1]
 
 
