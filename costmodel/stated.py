@@ -16,7 +16,7 @@ SECTION = "assumptions"
 # Parts of a job that a scenario describes as a whole, in its own words.
 DESCRIBED = ("model", "devices", "parallelism", "workload")
 FAR = 100.0
-NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s"}  # to write than SI
+NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s", "FLOP/s": "TFLOP/s"}  # to write than SI
 
 
 def path_of(scenario: Scenario, path: str) -> str | None:

@@ -46,7 +46,7 @@ def test_every_assumption_can_be_stated_and_then_answers_as_its_swing(kind):
     ("path", "value", "says"),
     [
         ("costs.rat", "1", "unknown assumption 'costs.rat'; did you mean 'costs.rate'"),
-        ("costs.rate", "5", "needs a unit; write for example '3.283e+05 USD/person-year'"),
+        ("costs.rate", "5", "needs a unit; write for example '328300 USD/person-year'"),
         ("costs.rate", "-5 USD/person-year", "at least 3283 USD/person-year"),
         ("costs.price", "5 USD/h", "is said in another place; write costs.price"),
         ("costs.grid", "SE", "is said in another place; write costs.grid"),
