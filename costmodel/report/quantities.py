@@ -58,9 +58,10 @@ def interval(low: float, high: float, unit: str, value: float | None = None) -> 
     Two digits, or three where two would round an end past the value.
     """
     size, name = scale((abs(low * high) ** 0.5 or high) if value is None else value, unit)
-    past = value is not None and not float(f"{low:.2g}") <= float(f"{value:.3g}") <= float(f"{high:.2g}")
+    low, high = low / size, high / size
+    past = value is not None and not float(f"{low:.2g}") <= float(f"{value / size:.3g}") <= float(f"{high:.2g}")
     digits = 3 if past else 2
-    return f"{number(low / size, digits)}–{number(high / size, digits)} {name}".rstrip()
+    return f"{number(low, digits)}–{number(high, digits)} {name}".rstrip()
 
 
 def with_range(value: float, low: float, high: float, unit: str) -> str:
