@@ -14,6 +14,7 @@ from costmodel import profile as profiles
 from costmodel.calibration import eager
 from costmodel.calibration.fit import Fit, FitError, columns, fit, predict
 from costmodel.calibration.law import Law, Record
+from costmodel.calibration.measure.progress import Progress
 from costmodel.calibration.measure.quiet import BUSY, settled
 from costmodel.calibration.records import read
 from costmodel.operators.eager import backward_from_start_time, fresh_rate, fresh_time
@@ -88,7 +89,7 @@ def measure_local(effort: str = "default", on_progress: Told | None = None, resu
 
         run = Run(found, EFFORTS[effort], environment["id"], write, there, began)
         if on_progress:
-            run.progress = _Told(on_progress)  # type: ignore[assignment]
+            run.progress = _Told(on_progress)
         if not there:
             write(environment)
         run.collect(SHARES)
@@ -96,10 +97,11 @@ def measure_local(effort: str = "default", on_progress: Told | None = None, resu
     return path
 
 
-class _Told:
+class _Told(Progress):
     """The collector's progress, handed on to a function."""
 
     def __init__(self, tell: Told) -> None:
+        super().__init__()
         self.tell = tell
 
     def show(self, phenomenon: str, detail: str, left_s: float) -> None:
