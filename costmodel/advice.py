@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from costmodel import engine
 from costmodel.catalog import prices
-from costmodel.job import TRAINING, numbers
+from costmodel.fields import TRAINING
+from costmodel.job import numbers
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved

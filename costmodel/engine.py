@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel import ops
-from costmodel.job import TRAINING, Job, Layout
+from costmodel.fields import TRAINING
+from costmodel.job import Job, Layout
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import choose, obstacle, possible
 from costmodel.program import Program

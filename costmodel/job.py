@@ -38,7 +38,6 @@ from costmodel.units import (
 )
 
 STATUSES = ("given", "catalog", "default", "inferred", "fitted")
-TRAINING = ("train", "finetune")  # of the kinds of work; all others answer requests
 RECOMPUTE = ("none", "selective", "full")
 QK_NORM = ("none", "head", "all")
 

@@ -13,7 +13,8 @@ from costmodel.compression import effects
 from costmodel.compression.formulas import compressed_peak
 from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
-from costmodel.job import RECOMPUTE, TRAINING, Assumptions
+from costmodel.fields import TRAINING
+from costmodel.job import RECOMPUTE, Assumptions
 from costmodel.model import Model, misfits, model
 from costmodel.operators.optimizer import MOMENTS, kept_state_bytes, update_bytes
 from costmodel.scenario import Scenario
@@ -141,7 +142,7 @@ def _precision(book: Book, scenario: Scenario, device: Device, made: Architectur
 
 
 def _optimizer(book: Book, name: str, kept: float, moved: float) -> None:
-    """Set what an optimizer keeps and moves of a parameter: of a weight of `kept` bytes, which products read in `moved`."""
+    """Set what an optimizer keeps and moves for each parameter, of so many bytes as it is kept and as it is moved."""
     moments = MOMENTS[name]
     state = kept_state_bytes(moments, kept)
     note = f"{name} with{'' if state > moments else 'out'} an fp32 copy"

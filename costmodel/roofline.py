@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from costmodel import engine, ops
 from costmodel.book import USER
 from costmodel.device import Device, device
-from costmodel.job import TRAINING, Job, numbers
+from costmodel.fields import TRAINING
+from costmodel.job import Job, numbers
 from costmodel.operators import roofline as f
 from costmodel.operators.timing import operator_time
 from costmodel.parallel.pipeline import repeated

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictBool
 
-from costmodel.fields import Base, Figure, Tokens
-from costmodel.job import TRAINING
+from costmodel.fields import TRAINING, Base, Figure, Tokens
 from costmodel.shapes import Model
 
 Share: TypeAlias = Annotated[float, Figure("0.25", "0.001", "0.99")]

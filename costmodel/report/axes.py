@@ -7,9 +7,8 @@ from typing import Any, get_args
 from costmodel.api import Estimate
 from costmodel.architectures.kinds import architecture_of
 from costmodel.compression.schema import WORDS
-from costmodel.fields import Base, Figure, figure
+from costmodel.fields import TRAINING, Base, Figure, figure
 from costmodel.formula import formula
-from costmodel.job import TRAINING
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import number, show

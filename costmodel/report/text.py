@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from costmodel.advice import narrowing
-from costmodel.job import RECOMPUTE, TRAINING
+from costmodel.fields import TRAINING
+from costmodel.job import RECOMPUTE
 from costmodel.report.quantities import interval, show, with_range
 from costmodel.workloads.formulas.step import tokens_per_step
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from costmodel import engine
-from costmodel.job import TRAINING, Assumptions, Job, Layout, assemble, numbers
+from costmodel.fields import TRAINING
+from costmodel.job import Assumptions, Job, Layout, assemble, numbers
 from costmodel.loading import load
 from costmodel.ops import total
 from costmodel.outcome import Outcome
