@@ -216,9 +216,9 @@ def _facts(records: Sequence[Record], environment: Record) -> dict[str, float]:
     made = [rate for rate in rates if rate > 0]  # filled faster than memory allows: an allocator had kept the array
     if made:
         facts["fresh_rate"] = float(np.median(made))
-    linked = [r for r in records if eager.LAWS[-1].group(r)]
+    linked = [r for r in records if eager.LINK.group(r)]
     if linked:
-        counted = eager.LAWS[-1].columns(linked, facts | {"link_bandwidth": 1.0})
+        counted = eager.LINK.columns(linked, facts | {"link_bandwidth": 1.0})
         moved = counted["passes"] * (counted["ranks"] - 1) / counted["ranks"] * counted["payload"]
         facts["link_bandwidth"] = float(np.quantile(moved / [r["time_s"] for r in linked], BEST))
     accelerator = environment.get("accelerator") or {}
