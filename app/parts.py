@@ -19,18 +19,16 @@ from costmodel.app import drawing
 from costmodel.app.drawing import PART, WHOLE
 from costmodel.catalog import CatalogError, grids, hardware, models
 from costmodel.fields import LONGEST_NUMBER
-from costmodel.job import Assumption
+from costmodel.job import STATUSES
 from costmodel.loading import load
 from costmodel.report import command as report
 from costmodel.report.catalog import places
-from costmodel.report.quantities import interval, show
+from costmodel.report.quantities import range_of, show
 from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
 from costmodel.trace import Node
 
 CLEAR = 0.05  # a smaller share of the spread is hard to tell from chance in a few hundred draws
-# A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
-ORDER = ("given", "inferred", "default", "fitted", "catalog")
 AUTOMATIC = "automatic"
 SET = "set"  # of a tree: what else the visitor said, as `--set` takes it
 REFUSED = "refused scenario"  # of the session: why a file or an address is no scenario, until it is said
@@ -196,7 +194,7 @@ def drivers(answer: Estimate, total: str) -> None:
     """The assumptions that move a total most."""
     by_path = {a.path: a for a in answer.assumptions}
     lines = [
-        f"- {share:.0%} `{path}` {plain(_range(by_path[path]))}"
+        f"- {share:.0%} `{path}` {plain(range_of(by_path[path]))}"
         for path, share in answer.drivers.get(total, [])
         if share >= CLEAR
     ]
@@ -211,17 +209,12 @@ def assumptions(answer: Estimate) -> None:
         {
             "assumption": a.path,
             "value": show(float(a.value), a.unit),
-            "80 % range": _range(a),
+            "80 % range": range_of(a),
             "status": a.status,
             "source": a.source,
             "note": a.note,
         }
-        for a in sorted(answer.assumptions, key=lambda a: ORDER.index(a.status))
+        for a in sorted(answer.assumptions, key=lambda a: STATUSES.index(a.status))
     ]
     alt = f"{len(rows)} assumptions with value, range, status and source."
     drawing.show_table(rows, alt, height=420, column_config={"note": st.column_config.Column(width=420)})
-
-
-def _range(assumption: Assumption) -> str:
-    low, high = assumption.low, assumption.high
-    return "" if low is None or high is None else interval(low, high, assumption.unit, assumption.value)

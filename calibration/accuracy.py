@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -127,11 +127,10 @@ def table(law: Law, made: Sequence[Cell], detail: bool = True) -> str:
     Over all rows, by cell, and by device.
     """
     errors = judge(law, made)
-    everything = _line("all", errors, lambda key: True)
-    lines = [f"{law.name}: {len(made)} cells, {sum(len(c.times) for c in made)} rows", _heading(), everything]
+    lines = [f"{law.name}: {len(made)} cells, {sum(len(c.times) for c in made)} rows", _heading(), _line("all", errors)]
     if detail:
-        lines += [_line(n, errors, lambda key, n=n: key[0] == n) for n in sorted({c.name for c in made})]
-        lines += [_line(d, errors, lambda key, d=d: key[1] == d) for d in sorted({c.device for c in made})]
+        lines += [_line(name, errors) for name in sorted({c.name for c in made})]
+        lines += [_line(device, errors) for device in sorted({c.device for c in made})]
     return "\n".join(lines)
 
 
@@ -162,10 +161,11 @@ def _heading() -> str:
     return f"{'':40}" + "".join(f"{split:>28}" for split in SPLITS)
 
 
-def _line(name: str, errors: Errors, chosen: Callable[[tuple[str, str]], bool]) -> str:
+def _line(name: str, errors: Errors) -> str:
+    """The errors of a cell or a device of this name, or of all."""
     text = f"  {name:38}"
     for split in SPLITS:
-        found = [held for where, held in errors[split].items() if chosen(where) and len(held.law)]
+        found = [held for where, held in errors[split].items() if name in ("all", *where) and len(held.law)]
         shown = "–"
         if found:
             naive, law, inside = (np.concatenate(column) for column in zip(*found, strict=True))

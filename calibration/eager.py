@@ -308,6 +308,19 @@ HOST = _law(
     lambda records, facts: {"calls": numbers(records, "count")},
     host_call_time,
 )
+LINK = _law(
+    "collectives",
+    (
+        replace(EFFICIENCY, start=0.8, low=0.05, high=1.5, spread=0.3),
+        Constant("latency", "s", 2.5e-4, 1e-6, 1e-1, 0.7),
+        Constant("overlap_power", "1", 1.0, 0.5, 4.0, 0.1),
+        # Small payloads stay in the cores' own caches; an estimate, whose gradients do not, leaves that out.
+        replace(SPEEDUP, spread=0.3),
+    ),
+    _link_group,
+    _link_columns,
+    _link_time,
+)
 LAWS = (
     _products(matmul.PLAIN, **PACKED),
     _products(matmul.NARROW, timer=0.0, **PACKED),
@@ -324,17 +337,5 @@ LAWS = (
         )
     ),
     _law("optimizer", (EFFICIENCY, LAUNCH, SPEEDUP, START), _optimizer_group, _optimizer_columns, _update_time),
-    _law(
-        "collectives",
-        (
-            replace(EFFICIENCY, start=0.8, low=0.05, high=1.5, spread=0.3),
-            Constant("latency", "s", 2.5e-4, 1e-6, 1e-1, 0.7),
-            Constant("overlap_power", "1", 1.0, 0.5, 4.0, 0.1),
-            # Small payloads stay in the cores' own caches; an estimate, whose gradients do not, leaves that out.
-            replace(SPEEDUP, spread=0.3),
-        ),
-        _link_group,
-        _link_columns,
-        _link_time,
-    ),
+    LINK,
 )

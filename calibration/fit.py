@@ -60,7 +60,7 @@ class Fit:
         error = np.array([self.errors[name] for name in names])
         covariance = self.correlations * np.outer(error, error)
         covariance += np.diag([(apart or {}).get(name, 0.0) ** 2 for name in names])
-        return np.sqrt(np.einsum("in,ij,jn->n", slopes, covariance, slopes) + self.scatter**2)
+        return np.asarray(np.sqrt(np.einsum("in,ij,jn->n", slopes, covariance, slopes) + self.scatter**2))
 
     def report(self) -> str:
         """Constants with errors, correlations worth knowing, residuals and warnings, as text."""
@@ -144,7 +144,7 @@ def _named(law: Law, logarithms: np.ndarray) -> dict[str, float]:
 
 def _softened(raw: np.ndarray) -> np.ndarray:
     """Residuals whose squares are the soft-L1 loss: quadratic within NOISE, linear far beyond."""
-    return np.sign(raw) * np.sqrt(2 * NOISE**2 * (np.sqrt(1 + (raw / NOISE) ** 2) - 1))
+    return np.asarray(np.sign(raw) * np.sqrt(2 * NOISE**2 * (np.sqrt(1 + (raw / NOISE) ** 2) - 1)))
 
 
 def _uncertainty(law: Law, best: Any) -> tuple[dict[str, float], np.ndarray]:

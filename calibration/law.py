@@ -17,7 +17,7 @@ from costmodel.units import Number
 
 Record = Mapping[str, Any]
 Facts = Mapping[str, float]  # of a device: memory_bandwidth [B/s], peak:bf16 [FLOP/s], link_bandwidth [B/s], …
-Columns = dict[str, np.ndarray]
+Columns = dict[str, Any]  # an array with a number for each record, or one number for all
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from costmodel import profile as profiles
 from costmodel.calibration import eager
 from costmodel.calibration.fit import Fit, FitError, columns, fit, predict
 from costmodel.calibration.law import Law, Record
+from costmodel.calibration.measure.progress import Progress
 from costmodel.calibration.measure.quiet import BUSY, settled
 from costmodel.calibration.records import read
 from costmodel.operators.eager import backward_from_start_time, fresh_rate, fresh_time
@@ -88,7 +89,7 @@ def measure_local(effort: str = "default", on_progress: Told | None = None, resu
 
         run = Run(found, EFFORTS[effort], environment["id"], write, there, began)
         if on_progress:
-            run.progress = _Told(on_progress)  # type: ignore[assignment]
+            run.progress = _Told(on_progress)
         if not there:
             write(environment)
         run.collect(SHARES)
@@ -96,10 +97,11 @@ def measure_local(effort: str = "default", on_progress: Told | None = None, resu
     return path
 
 
-class _Told:
+class _Told(Progress):
     """The collector's progress, handed on to a function."""
 
     def __init__(self, tell: Told) -> None:
+        super().__init__()
         self.tell = tell
 
     def show(self, phenomenon: str, detail: str, left_s: float) -> None:
@@ -214,9 +216,9 @@ def _facts(records: Sequence[Record], environment: Record) -> dict[str, float]:
     made = [rate for rate in rates if rate > 0]  # filled faster than memory allows: an allocator had kept the array
     if made:
         facts["fresh_rate"] = float(np.median(made))
-    linked = [r for r in records if eager.LAWS[-1].group(r)]
+    linked = [r for r in records if eager.LINK.group(r)]
     if linked:
-        counted = eager.LAWS[-1].columns(linked, facts | {"link_bandwidth": 1.0})
+        counted = eager.LINK.columns(linked, facts | {"link_bandwidth": 1.0})
         moved = counted["passes"] * (counted["ranks"] - 1) / counted["ranks"] * counted["payload"]
         facts["link_bandwidth"] = float(np.quantile(moved / [r["time_s"] for r in linked], BEST))
     accelerator = environment.get("accelerator") or {}

@@ -53,7 +53,7 @@ class Group:
         """Errors ln(predicted/measured) of a device's records by the constants of all others."""
         made, times = columns(self.law, self.rows[device], facts.datasheet(device))
         centre = {name: value for name, (value, _) in self.known(without=device).items()}
-        return np.log(predict(self.law, centre, made) / times)
+        return np.asarray(np.log(predict(self.law, centre, made) / times))
 
     @cached_property
     def single(self) -> bool:

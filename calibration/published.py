@@ -110,7 +110,13 @@ def _environment(row: Row) -> Record:
     except CatalogError:
         raise Useless("device unknown to the catalog") from None
     library = row["library"].split("/")[0]
-    environment = {"schema": SCHEMA, "kind": "environment", "id": "", "hardware": device, "source": row["source"]}
+    environment: dict[str, Any] = {
+        "schema": SCHEMA,
+        "kind": "environment",
+        "id": "",
+        "hardware": device,
+        "source": row["source"],
+    }
     environment |= {"versions": {library: row["version"]}, "date": DATES.get(row["source"].split(":")[0].split()[0])}
     return environment | {"id": identity(environment)}
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from costmodel import engine
 from costmodel.catalog import prices
+from costmodel.fields import TRAINING
 from costmodel.job import numbers
 from costmodel.outcome import Outcome, overloaded
 from costmodel.parallel.layout import degrees
@@ -25,7 +26,7 @@ CLEARLY = 1.5  # times the throughput at which another layout is worth a word
 
 def warnings(resolved: Resolved, result: Outcome) -> tuple[str, ...]:
     """The warnings of an estimate, those of its resolution first."""
-    training = resolved.kind in engine.TRAINING
+    training = resolved.kind in TRAINING
     return (
         *resolved.warnings,
         *(() if resolved.assumptions["costs.own"].value else idle(resolved.scenario)),
@@ -68,7 +69,7 @@ def _remedy(resolved: Resolved, path: str) -> str | None:
     """How to know an assumption better; None for one that a scenario cannot state."""
     section, _, name = SAID_AS.get(path, path).partition(".")
     if section == "profile":
-        if resolved.kind in engine.TRAINING:
+        if resolved.kind in TRAINING:
             return "fit the laws to your own steps (costmodel calibrate --from-runs RUNS.csv)"
         return "measure the device (docs/calibration.md)"
     said = getattr(resolved.scenario, section)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel import ops
+from costmodel.fields import TRAINING
 from costmodel.job import Job, Layout
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import choose, obstacle, possible
@@ -12,7 +13,6 @@ from costmodel.program import Program
 from costmodel.source import clash
 from costmodel.workloads import serve, train, train_memory, train_program
 
-TRAINING = ("train", "finetune")
 # A replica with room for one or two requests technically fits, and wastes nearly all of the device.
 ENOUGH_SEQUENCES = 8.0
 

@@ -145,6 +145,8 @@ def either(tag: str, message: str, **keys: str) -> Discriminator:
     return Discriminator(form, custom_error_type="form", custom_error_message=message)
 
 
+Trained: TypeAlias = Literal["train", "finetune"]
+TRAINING = get_args(Trained)  # of the kinds of work; all others answer requests
 Text: TypeAlias = Annotated[StrictStr, AfterValidator(_text)]
 Format: TypeAlias = Literal[
     "fp32", "tf32", "bf16", "fp16", "fp8", "fp8-block", "mxfp8", "nvfp4", "mxfp4", "int8", "int4"

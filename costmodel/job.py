@@ -37,7 +37,8 @@ from costmodel.units import (
     unit,
 )
 
-STATUSES = ("given", "catalog", "default", "inferred", "fitted")
+# A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
+STATUSES = ("given", "inferred", "default", "fitted", "catalog")
 RECOMPUTE = ("none", "selective", "full")
 QK_NORM = ("none", "head", "all")
 

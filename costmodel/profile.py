@@ -27,8 +27,8 @@ FAMILY = {
     "fp8-block": "8bit-block",
     **dict.fromkeys(("nvfp4", "mxfp4", "int4"), "4bit"),
 }
-ZERO = ("packing_rows",)  # constants that are nothing where a profile does not state them
-UNSTATED = {"value": 0.0, "unit": "1", "source": "definition", "note": "not of this device"}
+# What constants are where a profile does not state them.
+UNSTATED = {"packing_rows": {"value": 0.0, "unit": "1", "source": "definition", "note": "not of this device"}}
 WEIGHT_ONLY = "weight-only"  # products in 16 bits that unpack their weights on the way
 PRODUCTS = (*dict.fromkeys(FAMILY.values()), WEIGHT_ONLY)  # kinds of products with constants of their own
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -249,8 +249,9 @@ def constants(name: str, compute: str, unpacked: bool = False) -> dict[str, Assu
     products = WEIGHT_ONLY if unpacked and family == "16bit" else family
     found = {}
     for law, needed in _sections().items():
+        stated = UNSTATED | laws[_key(law, products)]
         for constant in needed:
-            record = laws[_key(law, products)].get(constant, UNSTATED)
+            record = stated[constant]
             path = f"profile.{law}.{constant}"
             status = "default" if record["source"] in ("costmodel-prior", "definition") else "fitted"
             found[path] = Assumption(
@@ -301,7 +302,7 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
         for key in dict.fromkeys(_key(law, products) for products in PRODUCTS):
             for constant, unit in needed.items():
                 record = profile.laws.get(key, {}).get(constant)
-                if record is None and constant in ZERO:
+                if record is None and constant in UNSTATED:
                     continue
                 if record is None or record.unit != unit:
                     wrong = "is missing" if record is None else f"must have the unit {unit!r}, not {record.unit[:20]!r}"

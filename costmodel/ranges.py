@@ -35,10 +35,10 @@ def normals(dimensions: int, count: int = DRAWS) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _regression(dimensions: int) -> np.ndarray:
-    """What gives the coefficients of a linear regression on standard normals, shape (dimensions, count)."""
+    """What gives the coefficients of a regression on the draws, each times its spread: shape (dimensions, count)."""
     z = normals(dimensions)
     draws = z - z.mean(axis=1, keepdims=True)
-    return np.linalg.solve(draws @ draws.T, draws)
+    return np.asarray(np.linalg.solve(draws @ draws.T, draws) * z.std(axis=1, keepdims=True))
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
@@ -81,13 +81,12 @@ def ranges(
     job, spread = drawn(assumptions, layout)
     result = outcome(job, kind)
     percentiles, drivers = {}, {}
-    z = normals(len(spread))
     for name, values in figures(result).items():
         array = np.broadcast_to(np.asarray(values, dtype=float), (DRAWS,))
         low, middle, high = map(float, quantiles(array))
         percentiles[name] = {"p10": low, "p50": middle, "p90": high}
         if name in result.totals:
-            drivers[name] = influence(array, z, spread)
+            drivers[name] = influence(array, spread)
     return percentiles, drivers
 
 
@@ -105,7 +104,7 @@ def figures(result: Outcome) -> dict[str, Number]:
     return result.totals | result.performance | {"memory_used_bytes": result.memory_used}
 
 
-def influence(values: np.ndarray, z: np.ndarray, spread: list[Assumption], most: int = 8) -> list[tuple[str, float]]:
+def influence(values: np.ndarray, spread: list[Assumption], most: int = 8) -> list[tuple[str, float]]:
     """The share of each assumption's draw in the variance of ln(values), largest first; without what may be chance.
 
     Squared standardised coefficients of a regression on all assumptions together (Saltelli et al. 2008, §1.2.5): draws
@@ -114,6 +113,6 @@ def influence(values: np.ndarray, z: np.ndarray, spread: list[Assumption], most:
     if not np.all(values > 0) or np.ptp(values) == 0:
         return []
     logs = np.log(values) - np.log(values).mean()
-    squared = (_regression(len(spread)) @ logs) ** 2 * z.var(axis=1) / logs.var()
+    squared = (_regression(len(spread)) @ logs) ** 2 / logs.var()
     shares = zip((a.path for a in spread), squared.tolist(), strict=True)
     return sorted((s for s in shares if s[1] > CHANCE), key=lambda item: -item[1])[:most]

@@ -5,26 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from costmodel import profile
+from costmodel import pricing, profile
 from costmodel.architectures.kinds import Architecture, Samples
-from costmodel.catalog import CatalogError, economics, embodied, formats, grids, prices, pue
+from costmodel.book import RULE, USER, Book
+from costmodel.catalog import formats
 from costmodel.compression import effects
 from costmodel.compression.formulas import compressed_peak
 from costmodel.compression.schema import Distil, Prune
 from costmodel.device import Device, device
-from costmodel.job import RECOMPUTE, Assumption, Assumptions, leaves
+from costmodel.fields import TRAINING
+from costmodel.job import RECOMPUTE, Assumptions
 from costmodel.model import Model, misfits, model
 from costmodel.operators.optimizer import MOMENTS, kept_state_bytes, update_bytes
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelFamily
 from costmodel.source import clash
 from costmodel.stated import stated
-from costmodel.units import HOUR, MONTH, YEAR
-from costmodel.workloads.formulas.run import mean_time_between_failures
-
-TRAINING = ("train", "finetune")
-USER = "stated in the scenario"
-RULE = "costmodel-prior"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +36,6 @@ class Resolved:
     warnings: tuple[str, ...]
 
 
-class _Book:
-    """Collects assumptions by path."""
-
-    def __init__(self, shape: type) -> None:
-        self.units = leaves(shape=shape)
-        self.found: Assumptions = {}
-
-    def set(
-        self, path: str, value: Any, status: str, source: str, low: Any = None, high: Any = None, note: str = ""
-    ) -> None:
-        value = None if value is None else float(value)
-        self.found[path] = Assumption(path, value, self.units[path], status, source, low, high, note)
-
-    def given_or(
-        self, path: str, given: Any, value: Any, source: str, low: Any = None, high: Any = None, note: str = ""
-    ) -> None:
-        """What the user said, or else a figure of the catalog, or else this program's default."""
-        if given is not None:
-            self.set(path, given, "given", USER)
-        else:
-            self.set(path, value, "default" if source == RULE else "catalog", source, low, high, note)
-
-
 def resolve(scenario: Scenario) -> Resolved:
     """Every number that an estimate of `scenario` needs; None where a rule will fill it in.
 
@@ -76,7 +49,7 @@ def resolve(scenario: Scenario) -> Resolved:
 def _resolved(scenario: Scenario) -> Resolved:
     found = _model(scenario)
     name, made = found.name, found.architecture
-    book = _Book(made.shape)
+    book = Book(made.shape)
     book.set("devices", scenario.devices, "given", USER)
     for field in made.fields:
         book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
@@ -86,7 +59,7 @@ def _resolved(scenario: Scenario) -> Resolved:
     _work(book, scenario, made)
     _traffic(book, scenario)
     _layout(book, scenario)
-    _costs(book, scenario, hardware, made)
+    pricing.costs(book, scenario, hardware, made)
     _profile(book, scenario, hardware, made, compute, unpacked)
     missing = set(book.units) - set(book.found)
     if missing:
@@ -132,7 +105,7 @@ def _fitting(scenario: Scenario, model: Model) -> Model:
     return model
 
 
-def _precision(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> tuple[str, bool, bool]:
+def _precision(book: Book, scenario: Scenario, device: Device, made: Architecture) -> tuple[str, bool, bool]:
     """Set the number formats; returns that of the layers' products.
 
     Beside it: whether these skip a pattern of zeros, and whether they unpack narrower weights on the way.
@@ -164,17 +137,21 @@ def _precision(book: _Book, scenario: Scenario, device: Device, made: Architectu
     else:
         book.set("precision.unpacking", 0.0, "default", "definition", note="no weights are unpacked in memory")
     book.set("precision.logits", formats.number_format("fp32").bytes, "default", "micikevicius-2018", note="fp32")
-    optimizer = getattr(scenario.workload, "optimizer", "adamw")
-    moments = MOMENTS[optimizer]
-    state = kept_state_bytes(moments, plain.value)
-    note = f"{optimizer} with{'' if state > moments else 'out'} an fp32 copy"
-    book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=note)
-    traffic = update_bytes(state, moments, size)
-    book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
+    _optimizer(book, getattr(scenario.workload, "optimizer", "adamw"), plain.value, size)
     return compute, held.sparse, unpacked and not training
 
 
-def _hardware(book: _Book, device: Device, compute: str, sparse: bool) -> None:
+def _optimizer(book: Book, name: str, kept: float, moved: float) -> None:
+    """Set what an optimizer keeps and moves for each parameter, of so many bytes as it is kept and as it is moved."""
+    moments = MOMENTS[name]
+    state = kept_state_bytes(moments, kept)
+    note = f"{name} with{'' if state > moments else 'out'} an fp32 copy"
+    book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=note)
+    traffic = update_bytes(state, moments, moved)
+    book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
+
+
+def _hardware(book: Book, device: Device, compute: str, sparse: bool) -> None:
     status, source, wide = device.status, device.source, device.wide_format(compute)
     for name in ("memory", "memory_bandwidth", "tdp"):
         book.set(f"hardware.{name}", device.figure(name), status, source)
@@ -199,9 +176,9 @@ def _hardware(book: _Book, device: Device, compute: str, sparse: bool) -> None:
         "host_power": (0.4 * tdp, 0.2 * tdp, 0.6 * tdp, "40 % of TDP"),
     }
     for name, (value, low, high, note) in priors.items():
-        stated = device.figures.get(name)
-        if stated is not None:
-            book.set(f"hardware.{name}", stated, status, source)
+        figure = device.figures.get(name)
+        if figure is not None:
+            book.set(f"hardware.{name}", figure, status, source)
         else:
             book.set(f"hardware.{name}", value, "default", RULE, low, high, note)
 
@@ -223,7 +200,7 @@ FINETUNE_SAMPLES = (1e5, RULE, 1e4, 1e6, "a usual set for one task; state your o
 FINETUNE_TOKENS = (1e8, RULE, 1e7, 1e9, "a usual set of instructions, some epochs; state your own")
 
 
-def _work(book: _Book, scenario: Scenario, made: Architecture) -> None:
+def _work(book: Book, scenario: Scenario, made: Architecture) -> None:
     work = scenario.workload
     unused = made.unused
     usual = {"global_batch": f"{made.samples.name} in a step of a usual run"} if made.samples else {}
@@ -249,7 +226,7 @@ def _work(book: _Book, scenario: Scenario, made: Architecture) -> None:
     book.given_or("workload.rank", adapters and adapters.rank, None, RULE, note="all weights are trained")
 
 
-def _samples(book: _Book, work: Any, usual: Samples) -> None:
+def _samples(book: Book, work: Any, usual: Samples) -> None:
     """Set samples and epochs of training: a usual data set unless said otherwise."""
     if work.kind not in TRAINING:
         return
@@ -261,7 +238,7 @@ def _samples(book: _Book, work: Any, usual: Samples) -> None:
     book.given_or("workload.epochs", work.epochs, 1.0 if work.samples else usual.epochs, RULE, note=usual.note)
 
 
-def _traffic(book: _Book, scenario: Scenario) -> None:
+def _traffic(book: Book, scenario: Scenario) -> None:
     traffic = scenario.traffic
     for name in ("request_rate", "utilisation", "concurrency"):
         book.given_or(f"traffic.{name}", getattr(traffic, name), None, RULE)
@@ -275,7 +252,7 @@ def _traffic(book: _Book, scenario: Scenario) -> None:
     )
 
 
-def _layout(book: _Book, scenario: Scenario) -> None:
+def _layout(book: Book, scenario: Scenario) -> None:
     said = scenario.parallelism
     for name in ("tp", "pp", "dp", "vp", "zero", "micro_batch"):
         book.given_or(f"parallelism.{name}", getattr(said, name), None, RULE, note="the first layout that fits")
@@ -286,7 +263,7 @@ def _layout(book: _Book, scenario: Scenario) -> None:
     book.given_or("parallelism.sequence_parallel", said.sequence_parallel, training, RULE, note=note)
 
 
-def _profile(book: _Book, scenario: Scenario, device: Device, made: Architecture, compute: str, unpacked: bool) -> None:
+def _profile(book: Book, scenario: Scenario, device: Device, made: Architecture, compute: str, unpacked: bool) -> None:
     """The constants of the laws, each with a word on what it is."""
     name = scenario.profile or device.profile or profile.shipped(device.id)
     fitted, judged = str(profile.load(name).get("meaning", f"profile {name}")), "judgement, not a fit"
@@ -298,107 +275,3 @@ def _profile(book: _Book, scenario: Scenario, device: Device, made: Architecture
             book.set(f"profile.framework.{name}", 0.0, "default", RULE, note="no tokens to schedule and to sample")
     if scenario.engine.host_time is not None:
         book.set("profile.framework.host_time_per_step", scenario.engine.host_time, "given", USER)
-
-
-def _costs(book: _Book, scenario: Scenario, device: Device, made: Architecture) -> None:
-    said = scenario.costs
-    own = said.pricing == "own"
-    rental = prices.rental(device.id, said.pricing or "on-demand") if device.id and not own else None
-    unpriced = rental is None and said.price is None and not own
-    if unpriced and device.profile is None:
-        raise CatalogError(
-            f"no {said.pricing or 'on-demand'} price of {device.name} is known; "
-            "write costs: {price: 2.5 USD/h} or pricing: own"
-        )
-    yours = unpriced and said.pricing is None and said.hardware_price is None  # measured here: electricity alone
-    note = "1 when bought or measured whole, 0 when rented"
-    book.given_or("costs.own", own if said.pricing else None, own or yours, RULE, note=note)
-    if rental is None or said.price is not None:
-        book.given_or("costs.price", said.price, 0.0, RULE, note="no rent is known" if unpriced else "not rented")
-    else:
-        note = f"{rental.provider}, {rental.date}; range of {rental.rows} offers"
-        book.set("costs.price", rental.value, "catalog", rental.source, rental.low, rental.high, note)
-    _capital(book, said, device, own, yours)
-    _surroundings(book, said, device)
-    _storage(book, said, made.samples)
-    _staff(book, said, scenario.workload.kind)
-
-
-def _capital(book: _Book, said: Any, device: Device, own: bool, yours: bool) -> None:
-    bought = prices.purchase(device.id) if device.id else None
-    if said.hardware_price is None and bought is None and own:
-        raise CatalogError(f"no purchase price of {device.name} is known; write costs: {{hardware_price: 30000 USD}}")
-    if bought is not None and said.hardware_price is None:
-        book.set("costs.hardware_price", bought.value, "catalog", bought.source, bought.low, bought.high, bought.date)
-    else:
-        book.given_or("costs.hardware_price", said.hardware_price, 0.0, RULE, note="not bought")
-    life = economics.value("hardware_life_years")
-    book.given_or(
-        "costs.hardware_life", said.hardware_life, life.mid * YEAR, life.source, life.low * YEAR, life.high * YEAR
-    )
-    book.given_or("costs.utilisation", said.utilisation, 1.0, RULE, note="bought hardware works all the time")
-    if bought is not None and bought.pricing == "purchase-system":
-        book.set("costs.server_overhead", 1.0, "catalog", bought.source, note="the price is that of a whole system")
-    else:
-        overhead = economics.value("epoch_server_cost_overhead")
-        book.set("costs.server_overhead", overhead.mid, "catalog", overhead.source, overhead.low, overhead.high)
-    usd, least, most, note = (0, 0, 0, "in no data centre") if yours else (0.1, 0.05, 0.2, "space and operations")
-    book.given_or("costs.hosting", said.hosting, usd / HOUR, RULE, least / HOUR, most / HOUR, note)
-
-
-def _surroundings(book: _Book, said: Any, device: Device) -> None:
-    power = prices.electricity()
-    book.given_or("costs.electricity", said.electricity, power.value, power.source, power.low, power.high)
-    building = pue.pue()
-    book.given_or("costs.pue", said.pue, building.value, building.source, building.low, building.high)
-    if isinstance(said.grid, float | int):
-        book.set("costs.grid", said.grid, "given", USER)
-    else:
-        grid = grids.intensity(said.grid or "world")
-        status = "given" if said.grid else "catalog"
-        book.set("costs.grid", grid.value, status, grid.source, grid.low, grid.high, f"{grid.name}, {grid.year}")
-    made = embodied.embodied(device.id) if device.id else embodied.by_power(device.figure("tdp"))
-    host = embodied.host_share(int(device.figures.get("node_devices") or 8))
-    low, high, source = made.low + host.low, made.high + host.high, f"{made.source}; {host.source}"
-    note = "device and its share of the host"
-    book.set("costs.embodied", made.value + host.value, "catalog", source, low, high, note)
-
-
-def _storage(book: _Book, said: Any, samples: Samples | None) -> None:
-    price = prices.storage()
-    book.given_or("costs.storage", said.storage, price.value, price.source, price.low, price.high)
-    if samples is None:
-        book.set("costs.data_bytes", 4.0, "default", RULE, 2.0, 8.0, "of a token: its id, some of the raw text")
-    else:
-        book.set("costs.data_bytes", samples.size, "default", RULE, samples.size / 3, samples.size * 3, "of a sample")
-    book.given_or("costs.checkpoints_kept", said.checkpoints_kept, 3.0, RULE, note="the last ones")
-    book.set("costs.checkpoint_bandwidth", 20e9, "default", RULE, 5e9, 60e9, "BLOOM wrote 57.5 GB/s from 384 devices")
-    book.set("costs.retention", 6 * MONTH, "default", RULE, 2 * MONTH, 24 * MONTH, "kept after the run")
-
-
-def _staff(book: _Book, said: Any, kind: str) -> None:
-    shared = kind in ("serve", "infer") and said.staff is None
-    people, rate, low, high, status, source = 0.0, 0.0, None, None, "given", USER
-    if shared or said.staff == "none":
-        note = "none of its own: shared with other services"
-        status, source = ("default", RULE) if shared else (status, source)
-    elif said.staff is not None and not isinstance(said.staff, str):
-        people, rate, note = said.staff.people, said.staff.rate, ""
-    else:
-        preset = economics.staff_preset(said.staff or "industry")
-        people, rate, low, high = preset.heads, preset.rate, preset.rate_low, preset.rate_high
-        status, source, note = "given" if said.staff else "catalog", preset.source, preset.preset
-    book.set("costs.people", people, status, source, note=note)
-    book.set("costs.rate", rate, status, source, low, high, note)
-    hours = economics.staff_preset("industry")
-    book.set("costs.working_share", hours.working_share, "catalog", hours.source, note="paid working time")
-    failures = economics.value("failures:per_device_hour")
-    book.set(
-        "costs.device_mtbf",
-        mean_time_between_failures(failures.mid),
-        "catalog",
-        failures.source,
-        mean_time_between_failures(failures.high),
-        mean_time_between_failures(failures.low),
-    )
-    book.set("costs.restart", 600.0, "default", RULE, 180.0, 1800.0, "restart and reload")

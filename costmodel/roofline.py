@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from costmodel import engine, ops
+from costmodel.book import USER
 from costmodel.device import Device, device
+from costmodel.fields import TRAINING
 from costmodel.job import Job, numbers
 from costmodel.operators import roofline as f
 from costmodel.operators.timing import operator_time
 from costmodel.parallel.pipeline import repeated
 from costmodel.program import Operator, Program
-from costmodel.resolve import USER, Resolved, resolve
+from costmodel.resolve import Resolved, resolve
 from costmodel.scenario import Scenario
 from costmodel.workloads import serve, train_program
 
@@ -101,7 +103,7 @@ def roofline(scenario: Scenario) -> Roofline:
 
 
 def _programs(job: Job, kind: str) -> dict[str, Program]:
-    if kind in engine.TRAINING:
+    if kind in TRAINING:
         return {"training": train_program.sharded(train_program.fill(job))}
     loaded, _, _ = serve.running(job, finite=kind == "infer")
     if not serve.generates(job):

@@ -27,6 +27,7 @@ from costmodel.fields import (
     Samples,
     Text,
     Tokens,
+    Trained,
     either,
     section,
 )
@@ -79,7 +80,7 @@ class Adapters(Base):
 class Training(Base):
     """Training from scratch, or fine-tuning of all weights."""
 
-    kind: Literal["train", "finetune"] = Field(description="train or finetune.")
+    kind: Trained = Field(description="train or finetune.")
     tokens: Tokens | None = Field(
         default=None, description="Tokens to train on, repeats counted; 20 per parameter if unsaid."
     )

@@ -86,14 +86,22 @@ def _divides(shape: Base, part: str, whole: str) -> Iterator[tuple[str, str]]:
         yield part, f"{part} = {a} does not divide {whole} = {b}; write a divisor of {whole}"
 
 
-class VisionShape(Base):
-    """The shape of a vision transformer."""
+class PlainShape(Base):
+    """What models of plain layers, each token of which sees all others, have in common."""
 
     name: Text | None = Field(default=None, description="What to call the model in the answer.")
     layers: Annotated[int, Figure("12", "1", "10000", whole=True)] = Field(description="Transformer layers.")
     hidden: Annotated[int, Figure("768", "1", "1e6", whole=True)] = Field(description="Width of the residual stream.")
     heads: Heads = Field(description="Attention heads; must divide hidden.")
     ffn: Width = Field(description="Inner width of the MLP.")
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        yield from _divides(self, "heads", "hidden")
+
+
+class VisionShape(PlainShape):
+    """The shape of a vision transformer."""
+
     image_size: Annotated[int, Figure("224", "1", "1e5", whole=True)] = Field(description="Width of images in pixels.")
     patch_size: Annotated[int, Figure("16", "1", "1e5", whole=True)] = Field(
         description="Width of patches in pixels; must divide image_size."
@@ -104,18 +112,13 @@ class VisionShape(Base):
     classes: Width = Field(default=1000, description="Columns of the head.")
 
     def _clashes(self) -> Iterator[tuple[str, str]]:
-        yield from _divides(self, "heads", "hidden")
+        yield from super()._clashes()
         yield from _divides(self, "patch_size", "image_size")
 
 
-class TextEncoderShape(Base):
+class TextEncoderShape(PlainShape):
     """The shape of a text encoder (BERT), with its pooler."""
 
-    name: Text | None = Field(default=None, description="What to call the model in the answer.")
-    layers: Annotated[int, Figure("12", "1", "10000", whole=True)] = Field(description="Transformer layers.")
-    hidden: Annotated[int, Figure("768", "1", "1e6", whole=True)] = Field(description="Width of the residual stream.")
-    heads: Heads = Field(description="Attention heads; must divide hidden.")
-    ffn: Width = Field(description="Inner width of the MLP.")
     vocab: Annotated[int, Figure("30522", "1", "1e8", whole=True)] = Field(description="Rows of the token table.")
     segments: Annotated[int, Figure("2", "0", "1000", whole=True)] = Field(description="Rows of the segment table.")
     max_sequence: Length = Field(default=512, description="Longest sequence in tokens.")
@@ -123,9 +126,6 @@ class TextEncoderShape(Base):
         default_factory=lambda data: data["max_sequence"],
         description="Rows of the position table; max_sequence if unsaid.",
     )
-
-    def _clashes(self) -> Iterator[tuple[str, str]]:
-        yield from _divides(self, "heads", "hidden")
 
 
 class SpeechShape(Base):

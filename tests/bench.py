@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import runpy
 import shutil
 import statistics
 import subprocess
@@ -12,7 +11,6 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -81,17 +79,18 @@ WATCH = """{
 
 def pages() -> None:
     """Each page of the app in a real browser: its first paint once another visitor was there, and changes."""
-    tests = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("test_browser.py"))))
-    with tests.serving(tempfile.mkdtemp()) as app, tests.browsing(Path(tempfile.mkdtemp())) as page:
+    from test_browser import browsing, serving, until
+
+    with serving(tempfile.mkdtemp()) as app, browsing(Path(tempfile.mkdtemp())) as page:
 
         def seconds() -> float:
-            return float(tests.until(lambda: page.value("window.took"), "the answer")) / 1e3
+            return float(until(lambda: page.value("window.took"), "the answer")) / 1e3
 
         for name in PAGES:
             for _ in range(2):
                 page.value("window.took = 'before'")
                 page.open(f"{app}{name}", 1440)
-                tests.until(lambda: page.value("!window.took && !!document.body"), "the page")
+                until(lambda: page.value("!window.took && !!document.body"), "the page")
                 page.value(WATCH.replace("BEFORE", "(window.start = 0)"))
                 first = seconds()
             page.value("document.querySelectorAll('details:not([open]) summary').forEach(each => each.click())")

@@ -1,27 +1,19 @@
 """The web app without a browser: what a page shows is what the library says."""
 
 import json
-import runpy
 import shlex
-import warnings
-from pathlib import Path
 
 import pytest
+from visiting import cells, drawn, opened, shown
 
 from costmodel import loading
 from costmodel.api import estimate
+from costmodel.app import parts
 from costmodel.report import text
 from costmodel.report.quantities import show
 
-pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of other projects
-    from costmodel.app import parts
-
-_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened, shown, cells, drawn = (_visiting[name] for name in ("opened", "shown", "cells", "drawn"))
 DEFAULT = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": "train"}
 
 

@@ -1,23 +1,20 @@
 """The page Documents without a browser: what it shows is what the library says."""
 
-import runpy
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
+import visiting
+from visiting import cells, drawn, shown
 
 from costmodel import documents
 from costmodel.documents.starts import choices, start
 from costmodel.report import levers, whatif
 from costmodel.report.quantities import show
 
-pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened = partial(_visiting["opened"], "documents")
-shown, cells, drawn = (_visiting[name] for name in ("shown", "cells", "drawn"))
+opened = partial(visiting.opened, "documents")
 
 
 @pytest.mark.parametrize("lever", documents.LEVERS, ids=lambda lever: lever.id)

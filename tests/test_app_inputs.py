@@ -1,15 +1,9 @@
 """What the pages ask of a model, without a browser."""
 
-import runpy
-from pathlib import Path
-
 import pytest
+from visiting import opened, shown
 
-pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
-
-_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened, shown = _visiting["opened"], _visiting["shown"]
 
 
 @pytest.mark.parametrize(

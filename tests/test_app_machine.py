@@ -1,31 +1,24 @@
 """The pages This machine and Evidence without a browser: what they show is what the library says."""
 
 import json
-import runpy
 import sys
 import time
-import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from visiting import cells, drawn, opened, shown
 
 from costmodel import profile
+from costmodel.app import calibrating, parts
 from costmodel.calibration.verify import run as verification
 from costmodel.loading import load
 from costmodel.report import evidence, machine, validation
 from costmodel.report import roofline as place
 from costmodel.roofline import roofline
 
-pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of other projects
-    from costmodel.app import calibrating, parts
-
-_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened, shown, cells, drawn = (_visiting[name] for name in ("opened", "shown", "cells", "drawn"))
 EXAMPLE = "cpu-epyc-2core"
 DEFAULT = {"model": "pythia-160m", "hardware": EXAMPLE, "devices": 1, "workload": "train"}
 

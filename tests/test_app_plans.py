@@ -1,11 +1,10 @@
 """The pages Size and Compress without a browser: what they show is what the library says."""
 
 import json
-import runpy
 import shlex
-from pathlib import Path
 
 import pytest
+from visiting import cells, drawn, opened, shown
 
 from costmodel import loading, plan
 from costmodel.api import estimate
@@ -15,11 +14,8 @@ from costmodel.plan.sizing import SizePlan
 from costmodel.report import methods
 from costmodel.report import plan as report
 
-pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened, shown, cells, drawn = (_visiting[name] for name in ("opened", "shown", "cells", "drawn"))
 TRAINED = {
     "model": {"family": "llama", "parameters": "13 B"},
     "hardware": "h100-sxm",

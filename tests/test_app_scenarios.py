@@ -1,32 +1,24 @@
 """The pages Compare, Explore and Sensitivity without a browser, and how a scenario goes from page to page."""
 
 import json
-import runpy
 import shlex
-import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from visiting import cells, drawn, opened, shown
 
 from costmodel import comparing, loading, tornado
 from costmodel.api import estimate
+from costmodel.app import asking, parts
 from costmodel.cli.main import run
 from costmodel.plan.pareto import front
 from costmodel.report import axes, compare, explore, text
 from costmodel.report import sensitivity as swings
 from costmodel.sweeping import sweep, typed
 
-pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of other projects
-    from costmodel.app import asking, parts
-
-_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened, shown, cells, drawn = (_visiting[name] for name in ("opened", "shown", "cells", "drawn"))
 DEFAULT = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": "train"}
 H200 = DEFAULT | {"hardware": "h200-sxm"}
 PAGES = ("estimate", "compare", "explore", "sensitivity")

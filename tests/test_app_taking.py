@@ -2,20 +2,16 @@
 
 import csv
 import io
-import runpy
 from html import escape
-from pathlib import Path
 
 import pytest
+from visiting import cells, opened, shown
 
-pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
+from costmodel.api import estimate
+from costmodel.report import evidence, html, methods
+
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-from costmodel.api import estimate  # noqa: E402
-from costmodel.report import evidence, html, methods  # noqa: E402
-
-_visiting = runpy.run_path(str(Path(__file__).with_name("visiting.py")))
-opened, shown, cells = (_visiting[name] for name in ("opened", "shown", "cells"))
 PAGES = ("estimate", "compare", "compress", "documents", "evidence", "explore", "machine", "sensitivity", "size")
 SERVED = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "devices": 1, "workload": "serve"}
 

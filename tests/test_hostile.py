@@ -1,20 +1,15 @@
 """Whatever is thrown at the loader, out comes a scenario or one clear line for each thing that is wrong."""
 
 import math
-import runpy
-from pathlib import Path
 
 import pytest
+from hostile_inputs import GOOD, HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.loading import load, loads
 from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
-
-_inputs = runpy.run_path(str(Path(__file__).with_name("hostile_inputs.py")))
-GOOD: bytes = _inputs["GOOD"]
-HOSTILE: dict[str, bytes] = _inputs["HOSTILE"]
 
 # Where the problem is (counted by hand) and words of the message.
 EXPECTED = {

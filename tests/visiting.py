@@ -4,6 +4,10 @@ import json
 import warnings
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("streamlit", reason="streamlit is not installed (extra: app)")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of other projects
     from streamlit.runtime.pages_manager import PagesManager

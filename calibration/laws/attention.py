@@ -95,7 +95,7 @@ def counts(
 def _seen(records: Sequence[Record]) -> np.ndarray:
     """Keys that a query sees at most."""
     window = numbers(records, "window")
-    return np.minimum(numbers(records, "context"), np.where(window > 0, window, NO_WINDOW))
+    return np.asarray(np.minimum(numbers(records, "context"), np.where(window > 0, window, NO_WINDOW)))
 
 
 def cell(record: Record) -> str:

@@ -12,11 +12,11 @@ import numpy as np
 from costmodel.calibration.quality import batch, fitting, quantisation, recovery, scaling
 
 
-def lines() -> list[tuple[str, str, str, str]]:
+def lines() -> list[tuple[str, ...]]:
     """Question, floor as published with these rows, floor measured here, and the law that ships."""
     found, sources = quantisation.errors()
     (median, most), (plain, plain_most) = fitting.factor(found), fitting.factor(quantisation.floor())
-    table = [
+    table: list[tuple[str, ...]] = [
         (
             f"perplexity loss of weight-only quantisation, {len(found)} rows, {len(set(sources))} sources: "
             "factor, median (90 %)",

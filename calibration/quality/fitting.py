@@ -68,7 +68,7 @@ def quantiles(values: np.ndarray, weight: np.ndarray, at: Sequence[float]) -> np
     """Weighted quantiles, interpolated between rows."""
     order = np.argsort(values, kind="stable")
     below = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
-    return np.interp(at, below, values[order])
+    return np.asarray(np.interp(at, below, values[order]))
 
 
 def factor(errors: np.ndarray) -> tuple[float, float]:
@@ -83,4 +83,4 @@ def source_bootstrap(groups: np.ndarray, fit: Callable[[np.ndarray], np.ndarray]
     for _ in range(draws):
         picked = rng.choice(names, len(names))
         found.append(fit(np.concatenate([np.flatnonzero(groups == name) for name in picked])))
-    return np.std(np.array(found), axis=0)
+    return np.asarray(np.std(np.array(found), axis=0))

@@ -52,7 +52,7 @@ def design(cases: Sequence[Case]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ]
     )
     offset = np.log([c.share * (TOKENS_PER_WORD if "word" in c.metric else 1.0) for c in cases])
-    return x, np.log([c.loss for c in cases]), offset
+    return x, np.log(np.array([c.loss for c in cases], float)), offset
 
 
 def fit(x: np.ndarray, y: np.ndarray, sources: np.ndarray) -> np.ndarray:
@@ -97,7 +97,7 @@ def floor() -> np.ndarray:
     for train, tested in fitting.left_out(sources):
         fitted = fitting.ridge(plain[train], y[train], np.ones(int(train.sum())), np.zeros(plain.shape[1]), wide)[0]
         found[tested] = plain[tested] @ fitted
-    return found - y
+    return np.asarray(found - y)
 
 
 def coverage(found: np.ndarray, sources: np.ndarray) -> float:

@@ -14,8 +14,8 @@ TARGET = 0.8
 
 def data(case: str) -> tuple[np.ndarray, np.ndarray]:
     """ln(recovery) of the rows of a case, and their sources."""
-    found = [c for c in recovery.chosen(case) if c.recovery]
-    return np.log([c.recovery for c in found]), np.array([c.source for c in found])
+    found = [(c.recovery, c.source) for c in recovery.chosen(case) if c.recovery]
+    return np.log([share for share, _ in found]), np.array([source for _, source in found])
 
 
 def band(values: np.ndarray, sources: np.ndarray, widening: float, power: float = 0.5) -> tuple[float, float, float]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from costmodel.calibration.quality import fitting
 from costmodel.quality import scaling
+from costmodel.quality.evidence import NoEvidence
 
 LEAST = (1e8, 1e9)  # parameters and tokens from which families are compared
 DRAWS = 200
@@ -101,7 +102,7 @@ def repeated() -> np.ndarray:
             n, d, unique = (float(row[k]) for k in ("parameters", "tokens", "unique_tokens"))
             try:
                 value = scaling.loss(n, d, "data-constrained", unique).value
-            except scaling.NoEvidence:
+            except NoEvidence:
                 continue
             missed.append(value - float(row["loss"]))
     return np.array(missed) - np.median(missed)
@@ -159,7 +160,7 @@ def chinchilla_errors(folds: int = 5) -> np.ndarray:
 def refit() -> None:
     """Write chinchilla_draws.csv, families.csv and scaling.csv."""
     runs, start = chinchilla_runs(), chinchilla_start()
-    rng, draws = np.random.default_rng(7), []
+    rng, draws = np.random.default_rng(7), list[tuple[float, ...]]()
     while len(draws) < DRAWS:
         found = chinchilla(runs[rng.integers(0, len(runs), len(runs))], start)
         draws.append((found[0], np.exp(found[1]), found[2], np.exp(found[3]), found[4]))

@@ -97,9 +97,9 @@ class SiteFit:
             value = f"{m.before:.4g} → {m.after:.4g} {m.unit if m.unit != '1' else ''}".rstrip()
             lines.append(f"  {m.name:38}{value:32} ± {m.error:.0%}, runs tell {m.told:.0%}")
         if self.held:
-            told = [name for name in self.held if name.partition(".")[0] in REPORTED]
-            rest = len(self.held) - len(told)
-            lines += ["", f"the prior decides, unmoved: {', '.join([*told, f'{rest} constants of operators'])}"]
+            named = [name for name in self.held if name.partition(".")[0] in REPORTED]
+            rest = len(self.held) - len(named)
+            lines += ["", f"the prior decides, unmoved: {', '.join([*named, f'{rest} constants of operators'])}"]
         spread = np.expm1(Z90 * self.scatter)
         told = f"runs differ from each other by up to {spread:.0%} (8 of 10) beyond all constants"
         if self.errors["left_out"] is None:

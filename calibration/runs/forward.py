@@ -94,11 +94,11 @@ class Forward:
                 for row, place in enumerate(group.places):
                     if (answer := self.predicted.get((place, metric))) is not None:
                         answers[answer] = np.log(values[row])
-        return answers[self.asked]
+        return np.asarray(answers[self.asked])
 
     def weights(self) -> np.ndarray:
         """One for every configuration and metric, shared by its repeats."""
-        return 1 / np.bincount(self.asked)[self.asked]
+        return np.asarray(1 / np.bincount(self.asked)[self.asked])
 
 
 def figure(result: Outcome, metric: str) -> Number:

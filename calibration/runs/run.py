@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.engine import TRAINING
+from costmodel.fields import TRAINING
 from costmodel.loading import load
 from costmodel.scenario import Scenario, Training
 from costmodel.validation.measures import step_time_of_rate

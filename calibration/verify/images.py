@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +18,7 @@ from costmodel.calibration.verify.training import fixed, forward_call, sampler, 
 from costmodel.calibration.verify.transformer import Transformer
 
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # of ResNet-18: channels, stride of the first block
-VIT = {"layers": 12, "hidden": 192, "heads": 3, "length": 196, "inputs": 3, "classes": 1000}
+VIT: dict[str, Any] = {"layers": 12, "hidden": 192, "heads": 3, "length": 196, "inputs": 3, "classes": 1000}
 PATCH, SIZE, CLASSES = 16, 224, 1000
 
 
@@ -26,15 +28,15 @@ def cases() -> Iterator[Case]:
         stages = cnn(64, dtype)
         update, batch = Update("adam", 8, op.parameters(stages)), op.once(*op.samples(64, 28 * 28))
         work = Work((*batch, *stages, *op.once(op.softmax("softmax and loss", 64, 10))), 9, taken=2, update=update)
-        yield Case(name, "step_time_s", work, lambda d, t=dtype: _train_cnn(d, t), dtype)
+        yield Case(name, "step_time_s", work, partial(_train_cnn, dtype=dtype), dtype)
     yield Case("cnn-inference", "latency_s", Work(cnn(256), modules=9), lambda d: _infer_cnn(d, 256))
     for train, name, metric in ((True, "train-step", "step_time_s"), (False, "inference", "latency_s")):
         stages = resnet_18(4, train)
-        update = Update("momentum", 62, op.parameters(stages)) if train else None
-        work = Work(stages, modules=60, update=update)
-        yield Case(f"resnet-18-{name}", metric, work, lambda d, t=train: _resnet(d, 4, t))
+        steps = Update("momentum", 62, op.parameters(stages)) if train else None
+        work = Work(stages, modules=60, update=steps)
+        yield Case(f"resnet-18-{name}", metric, work, partial(_resnet, batch=4, train=train))
         work = language.work(vit(8, train), VIT["layers"], train, others=6)
-        yield Case(f"vit-tiny-{name}", metric, work, lambda d, t=train: _vit(d, 8, t))
+        yield Case(f"vit-tiny-{name}", metric, work, partial(_vit, batch=8, train=train))
 
 
 def cnn(images: int, dtype: str = "fp32") -> tuple[op.Stage, ...]:
@@ -138,8 +140,8 @@ def _resnet(device: Device, batch: int, train: bool) -> Run:
 def vit(images: int, train: bool) -> tuple[op.Stage, ...]:
     """ViT-tiny: patches of 16 × 16 in place of tokens, every patch seen by every other, one logit vector an image."""
     patches = op.convolution("patches", images, 3, SIZE, VIT["hidden"], PATCH, PATCH, data=True)
-    run = {"causal": False, "sequences": images, "queries": VIT["length"]}
-    return op.transformer(**VIT, **run, training=train, first=patches)
+    length = VIT["length"]
+    return op.transformer(**VIT, causal=False, sequences=images, queries=length, training=train, first=patches)
 
 
 def _vit(device: Device, batch: int, train: bool) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,8 +17,15 @@ from costmodel.calibration.verify.training import fixed, forward_call, step_call
 from costmodel.calibration.verify.transformer import Transformer
 
 VOCABULARY = 8192
-GPT = {"layers": 6, "hidden": 384, "heads": 6, "length": 512, "inputs": VOCABULARY, "classes": VOCABULARY}
-BERT = {"layers": 4, "hidden": 512, "heads": 8, "length": 128, "inputs": VOCABULARY, "classes": 2}
+GPT: dict[str, Any] = {
+    "layers": 6,
+    "hidden": 384,
+    "heads": 6,
+    "length": 512,
+    "inputs": VOCABULARY,
+    "classes": VOCABULARY,
+}
+BERT: dict[str, Any] = {"layers": 4, "hidden": 512, "heads": 8, "length": 128, "inputs": VOCABULARY, "classes": 2}
 GENERATED = 32  # tokens decoded in one call
 
 
@@ -30,13 +38,13 @@ def cases() -> Iterator[Case]:
     for sequences in (1, 8):
         halfway = op.transformer(**GPT, causal=True, sequences=sequences, queries=1, context=256 + GENERATED / 2)
         generate = replace(work(halfway, GPT["layers"], cached=True), times=float(GENERATED))
-        call = lambda d, s=sequences: _decode(d, s, 256)  # noqa: E731
+        call = partial(_decode, sequences=sequences, context=256)
         yield Case(f"gpt-decode-batch-{sequences}", "seconds_per_output_token", generate, call, units=GENERATED)
     encoder = op.transformer(**BERT, causal=False, sequences=8, queries=128)
     yield Case("bert-inference", "latency_s", work(encoder, BERT["layers"]), lambda d: _bert(d, 8, train=False))
     step = op.transformer(**BERT, causal=False, sequences=8, queries=128, training=True)
-    call = lambda d: _bert(d, 8, train=True)  # noqa: E731
-    yield Case("bert-train-step", "step_time_s", work(step, BERT["layers"], train=True), call)
+    trained = work(step, BERT["layers"], train=True)
+    yield Case("bert-train-step", "step_time_s", trained, lambda d: _bert(d, 8, train=True))
 
 
 def work(stages: tuple[op.Stage, ...], layers: int, train: bool = False, cached: bool = False, others: int = 5) -> Work:

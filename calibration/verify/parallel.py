@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,7 +31,11 @@ def cases() -> Iterator[Case]:
     for count in (1, 2, 4):
         if count <= min(MOST, host.cores()) and (count == 1 or distributed.is_available()):
             work = training(WIDTHS, GLOBAL_BATCH // count, "sgd", take=False, processes=count)
-            yield Case(f"data-parallel-{count}", "step_time_s", work, lambda d, n=count: Processes(n))
+            yield Case(f"data-parallel-{count}", "step_time_s", work, partial(_processes, count=count))
+
+
+def _processes(_: Device, count: int) -> Run:
+    return Processes(count)
 
 
 class Processes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from costmodel.calibration.measure.device import Device
 from costmodel.calibration.verify import layers as op
-from costmodel.calibration.verify.case import Case, Update, Work
+from costmodel.calibration.verify.case import Case, Run, Update, Work
 
 SIZE = 8
 FACTORS = {"inference": "forward_factor", "step": "training_factor"}  # of the collector's operations
@@ -27,5 +28,5 @@ def case(operation: str, layers: int) -> Case:
     return Case(f"tiny-{operation}-{layers}", "step_time_s", work, _nothing)
 
 
-def _nothing(device: object) -> object:
+def _nothing(device: Device) -> Run:
     raise NotImplementedError("the collector times these")

@@ -32,7 +32,8 @@ class Block(nn.Module):
             k, v = keys[:, :, : at + tokens], values[:, :, : at + tokens]
         attended = f.scaled_dot_product_attention(q, k, v, is_causal=self.causal and tokens > 1)
         x = x + self.output(attended.transpose(1, 2).reshape(batch, tokens, hidden))
-        return x + self.down(f.gelu(self.up(self.mlp_norm(x))))
+        added: torch.Tensor = self.down(f.gelu(self.up(self.mlp_norm(x))))
+        return x + added
 
 
 class Transformer(nn.Module):

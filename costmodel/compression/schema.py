@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictBool
 
-from costmodel.fields import Base, Figure, Tokens
+from costmodel.fields import TRAINING, Base, Figure, Tokens
 from costmodel.shapes import Model
 
 Share: TypeAlias = Annotated[float, Figure("0.25", "0.001", "0.99")]
@@ -149,7 +149,7 @@ Chain: TypeAlias = Annotated[tuple[Step, ...], BeforeValidator(_chain)]
 
 def clashes(chain: Sequence[Step], workload: Any, precision: Any) -> Iterator[tuple[str, str]]:
     """Steps that do not go together, or not with the workload or the precision: (path, message)."""
-    if chain and workload.kind in ("train", "finetune"):
+    if chain and workload.kind in TRAINING:
         yield from _of_training(chain, workload)
         return
     said: dict[str, int] = {}

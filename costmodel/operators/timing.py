@@ -34,31 +34,7 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
             operator.depth,
         )
     if isinstance(law, AttentionLaw):
-        decode = operator.operation == "attention_decode"
-        work = tiled_work(
-            operator.work,
-            operator.edge,
-            operator.queries,
-            operator.sharing,
-            hardware.tile_keys,
-            hardware.tile_rows,
-        )
-        arguments = (
-            work,
-            operator.traffic,
-            operator.depth,
-            operator.blocks,
-            hardware.peak_16bit,
-            bandwidth,
-            hardware.multiprocessors,
-            law.compute_efficiency,
-            law.bandwidth_efficiency,
-            law.launch,
-            law.step_per_key,
-            law.time_per_block,
-            operator.calls,
-        )
-        return decode_time(*arguments, hardware.overlap) if decode else attention_time(*arguments)
+        return _attention_time(operator, hardware, law)
     return matmul_time(
         operator.flops,
         operator.traffic,
@@ -78,3 +54,26 @@ def operator_time(operator: Operator, hardware: Hardware, laws: Laws) -> Number:
         operator.rows,
         law.packing_rows,
     )
+
+
+def _attention_time(operator: Operator, hardware: Hardware, law: AttentionLaw) -> Number:
+    tile = hardware.tile_keys, hardware.tile_rows
+    work = tiled_work(operator.work, operator.edge, operator.queries, operator.sharing, *tile)
+    arguments = (
+        work,
+        operator.traffic,
+        operator.depth,
+        operator.blocks,
+        hardware.peak_16bit,
+        hardware.memory_bandwidth,
+        hardware.multiprocessors,
+        law.compute_efficiency,
+        law.bandwidth_efficiency,
+        law.launch,
+        law.step_per_key,
+        law.time_per_block,
+        operator.calls,
+    )
+    if operator.operation == "attention_decode":
+        return decode_time(*arguments, hardware.overlap)
+    return attention_time(*arguments)

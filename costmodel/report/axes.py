@@ -7,7 +7,7 @@ from typing import Any, get_args
 from costmodel.api import Estimate
 from costmodel.architectures.kinds import architecture_of
 from costmodel.compression.schema import WORDS
-from costmodel.fields import Base, Figure, figure
+from costmodel.fields import TRAINING, Base, Figure, figure
 from costmodel.formula import formula
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
@@ -45,7 +45,7 @@ def scaled(value: Count, factor: Count) -> Count:
 def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
     """Every path that can be an axis, with the names to choose from; none for numbers."""
     scenario, unused = answer.resolved.scenario, architecture_of(answer.outcome.job.model).unused
-    kind = "train" if scenario.workload.kind in ("train", "finetune") else "serve"
+    kind = "train" if scenario.workload.kind in TRAINING else "serve"
     found: dict[str, tuple[str, ...]] = {
         "devices": (),
         "hardware": tuple(listing("hardware")),

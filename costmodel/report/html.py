@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import costmodel
 from costmodel.catalog import bibliography
+from costmodel.job import STATUSES
 from costmodel.notation import mathml
 from costmodel.report import text
-from costmodel.report.quantities import interval, show
+from costmodel.report.quantities import range_of, show
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from costmodel.api import Estimate
 
 TEMPLATES = Path(__file__).with_name("templates")
-# A reader checks first what nobody stated; the catalog's shapes and data sheets come last.
-ORDER = ("given", "inferred", "default", "fitted", "catalog")
 
 # How it is shown, what (words, rows by the names of their cells, or a Plotly figure), and the text that stands for it.
 Block = tuple[str, Any, str]
@@ -135,7 +134,7 @@ def _drivers(answer: Estimate) -> list[tuple[str, list[tuple[str, float, str, st
     """For each total the assumptions that its range depends on, with their share of it and their own range."""
     by_path = {a.path: a for a in answer.assumptions}
     return [
-        (label, [(path, share, f"{share:.0%}", _range(by_path[path])) for path, share in answer.drivers[name]])
+        (label, [(path, share, f"{share:.0%}", range_of(by_path[path])) for path, share in answer.drivers[name]])
         for name, label in text.LABELS.items()
         if answer.drivers.get(name)
     ]
@@ -144,14 +143,9 @@ def _drivers(answer: Estimate) -> list[tuple[str, list[tuple[str, float, str, st
 def _assumptions(answer: Estimate) -> list[tuple[str, str, str, str, str, str]]:
     """Path, value, range, status, note and source of every assumption."""
     return [
-        (a.path, show(float(a.value), a.unit), _range(a), a.status, a.note, a.source)
-        for a in sorted(answer.assumptions, key=lambda a: ORDER.index(a.status))
+        (a.path, show(float(a.value), a.unit), range_of(a), a.status, a.note, a.source)
+        for a in sorted(answer.assumptions, key=lambda a: STATUSES.index(a.status))
     ]
-
-
-def _range(assumption: Any) -> str:
-    low, high = assumption.low, assumption.high
-    return "" if low is None or high is None else interval(low, high, assumption.unit, assumption.value)
 
 
 def _working(answer: Estimate) -> list[Any]:

@@ -12,7 +12,7 @@ from costmodel.catalog import bibliography
 from costmodel.job import Assumption
 from costmodel.notation import words
 from costmodel.report import text
-from costmodel.report.quantities import interval, show
+from costmodel.report.quantities import range_of, show
 from costmodel.trace import Node
 
 if TYPE_CHECKING:
@@ -183,8 +183,8 @@ def _written(alike: Sequence[Assumption], writer: Writer) -> str:
     label = "" if section in PLAIN else f"{words(section.split('.')[-1])} "
     values = (f"{words(a.path.split('.')[-1])} {show(float(a.value), a.unit)}" for a in alike)
     said = [first.note.rstrip(".")] if first.note else []
-    if first.low is not None and first.high is not None:
-        said.insert(0, interval(first.low, first.high, first.unit, first.value))
+    if spread := range_of(first):
+        said.insert(0, spread)
     more = f" ({'; '.join(said)})" if said else ""
     written = writer.text(f"{label}{', '.join(values)}{more}")
     if first.status in ("given", "inferred"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from costmodel.job import Assumption
 from costmodel.units import DAY, HOUR, YEAR, shortened
 
 SCALES = {
@@ -44,10 +45,9 @@ ONE = {"1 days": "1 day", "1 years": "1 year", "1 hours": "1 hour", "1 people": 
 
 def show(value: float, unit: str, digits: int = 3) -> str:
     """A number in SI with its unit, scaled for reading."""
-    scales = SCALES.get(unit, ((1.0, unit),))
     if unit == "1" and abs(value) < 100_000 and value == int(value):
         return f"{int(value):,}"
-    size, name = _scale(abs(value), scales)
+    size, name = scale(value, unit)
     text = f"{number(value / size, digits)} {name}".rstrip()
     return ONE.get(text, text)
 
@@ -81,7 +81,9 @@ def number(value: float, digits: int = 3) -> str:
 
 def scale(value: float, unit: str) -> tuple[float, str]:
     """The unit that a value is best read in: its size in SI, and its name."""
-    return _scale(abs(value), SCALES.get(unit, ((1.0, unit),)))
+    magnitude, scales = abs(value) or 1.0, SCALES.get(unit, ((1.0, unit),))  # nothing is 0 s, not 0 ns
+    fitting = [scale for scale in scales if magnitude >= 0.9995 * scale[0]]
+    return fitting[-1] if fitting else scales[0]
 
 
 def scaled(values: Sequence[float | None], unit: str) -> tuple[list[float | None], str]:
@@ -90,7 +92,7 @@ def scaled(values: Sequence[float | None], unit: str) -> tuple[list[float | None
     return [None if value is None else value / size for value in values], name
 
 
-def _scale(magnitude: float, scales: tuple[tuple[float, str], ...]) -> tuple[float, str]:
-    magnitude = magnitude or 1.0  # nothing is said in the base unit: 0 s, not 0 ns
-    fitting = [scale for scale in scales if magnitude >= 0.9995 * scale[0]]
-    return fitting[-1] if fitting else scales[0]
+def range_of(assumption: Assumption) -> str:
+    """The 80 % range of an assumption; empty where it has none."""
+    low, high = assumption.low, assumption.high
+    return "" if low is None or high is None else interval(low, high, assumption.unit, assumption.value)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from costmodel.advice import narrowing
+from costmodel.fields import TRAINING
 from costmodel.job import RECOMPUTE
 from costmodel.report.quantities import interval, show, with_range
 from costmodel.workloads.formulas.step import tokens_per_step
@@ -93,10 +94,10 @@ def asked(answer: Estimate) -> str:
     """What was computed: the work, with what was filled in."""
     job, kind = answer.outcome.job, answer.resolved.kind
     work, traffic = job.workload, job.traffic
-    if kind in ("train", "finetune") and work.samples is not None:
+    if kind in TRAINING and work.samples is not None:
         epochs = "once" if work.epochs == 1 else f"{show(work.epochs, '1')} times"
         return f"Work: {show(work.samples, '1')} samples, {epochs} over, global batch {show(work.global_batch, '1')}."
-    if kind in ("train", "finetune"):
+    if kind in TRAINING:
         batch = show(tokens_per_step(work.global_batch, work.sequence), "1")
         return (
             f"Work: {show(work.tokens, '1')} tokens in sequences of {show(work.sequence, '1')}, "
@@ -218,7 +219,7 @@ def layout(answer: Estimate) -> str:
     chosen, devices = answer.outcome.job.parallelism, answer.outcome.job.devices
     copies = int(devices / (chosen.tp * chosen.pp))
     text = f"Layout: tp {int(chosen.tp)}, pp {int(chosen.pp)}, dp {copies}"
-    if answer.resolved.kind in ("train", "finetune"):
+    if answer.resolved.kind in TRAINING:
         again = RECOMPUTE[int(chosen.recompute)]
         text += f", ZeRO-{int(chosen.zero)}, micro-batch {int(chosen.micro_batch)}, recompute {again}"
     return text + "."

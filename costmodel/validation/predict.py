@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from costmodel import engine
+from costmodel.fields import TRAINING
 from costmodel.job import Assumptions, Job, Layout, assemble, numbers
 from costmodel.loading import load
 from costmodel.ops import total
@@ -99,7 +100,7 @@ def _answer(question: Question) -> Answer | str:
     }
     outcome = engine.complete(numbers(known), resolved.kind)
     memory = outcome.job.hardware.memory
-    if resolved.kind not in engine.TRAINING and outcome.memory_parts["weights"] > memory:
+    if resolved.kind not in TRAINING and outcome.memory_parts["weights"] > memory:
         return "the weights do not fit the devices' memory: offloading is not modelled"
     return Answer(resolved.kind, known, outcome)
 
