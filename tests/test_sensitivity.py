@@ -68,7 +68,7 @@ def test_an_assumption_that_cannot_be_stated_so(path, value, says):
 @pytest.mark.parametrize(
     ("said", "overrides", "says"),
     [
-        ("{costs: {rate: 1 USD/s}, costs.rate: 1 USD/s}", [], "1:55: assumptions.costs.rate: is given twice"),
+        ("{costs: {rate: 1 USD/s}, costs.rate: 1 USD/s}", [], "1:30: assumptions.costs.rate: is given twice"),
         ("{costs: {rate: 1 USD/s}, costs.restart: true}", [], "1:55: assumptions.costs.restart: needs a number"),
         ("{costs.own: 100}", ["costs.pricing=own"], "is said in another place; write costs.pricing"),
         ("{traffic.max_sequences: 2.5}", ["workload=serve"], "is said in another place; write engine.max_sequences"),
