@@ -95,7 +95,7 @@ def change(path: str, value):
         (change("laws.matmul:16bit.launch.value", 10**4000), "launch.value: must be a finite number"),
         (change("laws.matmul:16bit.launch.source", None), "launch.source is missing"),
         (change("laws.matmul:8bit.launch.unit", "us"), "must have the unit 's', not 'us'"),
-        (change("laws.matmul:weight-only", None), "laws.matmul:weight-only.launch is missing"),
+        (change("laws.matmul:weight-only", None), "laws.matmul:weight-only.compute_efficiency is missing"),
         (change("laws.matmul:16bit.launch", CONSTANT | {"value": 1e300}), "launch.value: must be less than"),
         (
             change("laws.matmul:16bit.bandwidth_efficiency", CONSTANT | {"unit": "fraction"}),
