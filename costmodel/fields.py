@@ -192,3 +192,33 @@ class Base(BaseModel):
         if found := list(self._clashes()):
             raise Clash(found)
         return self
+
+
+def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """What stands in mappings of mappings, by path."""
+    for name, inner in tree.items():
+        if isinstance(inner, dict):
+            yield from _leaves(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", inner
+
+
+def _by_path(value: Any) -> Any:
+    """Numbers by path, from mappings of mappings or from paths: {costs: {rate: …}} and {costs.rate: …} are alike."""
+    if not isinstance(value, dict | None):
+        raise ValueError("needs a mapping, such as {costs: {rate: 150000 USD/person-year}}")
+    found: dict[str, Any] = {}
+    wrong = []
+    for path, number in _leaves(value or {}):
+        if path in found:
+            wrong.append((path, "is given twice; remove one of them"))
+        elif isinstance(number, bool) or not isinstance(number, str | numbers.Real | None):
+            wrong.append((path, "needs a number, such as 1.2 or 10 minutes"))
+        elif number is not None:
+            found[path] = number
+    if wrong:
+        raise Clash(wrong)
+    return found
+
+
+Stated: TypeAlias = Annotated[dict[str, str | float], BeforeValidator(_by_path)]

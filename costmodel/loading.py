@@ -188,6 +188,10 @@ def _override(document: Document, override: Override) -> None:
         value = override[1]
     section: Any = document.tree
     for depth, key in enumerate(keys):
+        whole = ".".join(keys[depth:])
+        if isinstance(section, dict) and whole in section:  # assumptions may be keyed by their paths
+            section[whole] = value
+            break
         place: Any = key
         if isinstance(section, list):
             place = int(key[:9]) if key.isascii() and key.isdigit() else len(section)

@@ -31,6 +31,8 @@ FAMILY = {
 UNSTATED = {"packing_rows": {"value": 0.0, "unit": "1", "source": "definition", "note": "not of this device"}}
 WEIGHT_ONLY = "weight-only"  # products in 16 bits that unpack their weights on the way
 PRODUCTS = (*dict.fromkeys(FAMILY.values()), WEIGHT_ONLY)  # kinds of products with constants of their own
+# Constants that formulas divide by, and the least that they may be.
+LEAST = {"bandwidth_efficiency": 1e-6, "compute_efficiency": 1e-6, "time_factor": 1e-6, "overlap_power": 0.01}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LARGEST = 1_000_000  # bytes of a profile file
 
@@ -39,7 +41,7 @@ class ProfileError(ValueError):
     """A profile that does not exist, cannot be read or cannot be kept; the message names it."""
 
 
-Amount = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, le=1e21)]
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 
 
@@ -304,21 +306,22 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
                 record = profile.laws.get(key, {}).get(constant)
                 if record is None and constant in UNSTATED:
                     continue
-                if record is None or record.unit != unit:
-                    wrong = "is missing" if record is None else f"must have the unit {unit!r}, not {record.unit[:20]!r}"
-                    raise ProfileError(
-                        f"{path}: laws.{key}.{constant} {wrong}; make it anew with `costmodel calibrate`"
-                    )
+                if record is None:
+                    wrong = "is missing"
+                elif record.unit != unit:
+                    wrong = f"must have the unit {unit!r}, not {record.unit[:20]!r}"
+                elif record.value < LEAST.get(constant, 0.0):
+                    wrong = f"must be at least {LEAST[constant]:g}, not {record.value:g}"
+                else:
+                    continue
+                raise ProfileError(f"{path}: laws.{key}.{constant} {wrong}; make it anew with `costmodel calibrate`")
     return profile.model_dump(by_alias=True, exclude_unset=True)
 
 
 def _wrong(invalid: ValidationError) -> str:
     """The first thing that is wrong, and where."""
     error = invalid.errors(include_url=False)[0]
-    where, found = (
-        ".".join(str(part) for part in error["loc"] if part not in ("machine", "device"))[:80],
-        error["input"],
-    )
+    where = ".".join(str(part) for part in error["loc"] if part not in ("machine", "device"))[:80]
     found, said = error["input"], error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
     if error["type"] == "json_invalid":
         return "is not JSON"
@@ -327,4 +330,5 @@ def _wrong(invalid: ValidationError) -> str:
         return f"is no profile of this program (schema {schema!r}); it reads {SCHEMA!r}"
     if error["type"] == "missing":
         return f"{where} is missing"
-    return f"{where}: {said}" + ("" if isinstance(found, dict | list) else f", not {str(found)[:20]!r}")
+    place = f"{where}: " if where else ""
+    return f"{place}{said}" + ("" if isinstance(found, dict | list) else f", not {str(found)[:20]!r}")

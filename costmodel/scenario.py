@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, StrictBool, Tag
+from pydantic import Discriminator, Field, PrivateAttr, StrictBool, Tag
 
 from costmodel.compression.schema import WORDS, Chain, clashes
 from costmodel.fields import (
@@ -25,6 +25,7 @@ from costmodel.fields import (
     Power,
     Requests,
     Samples,
+    Stated,
     Text,
     Tokens,
     Trained,
@@ -254,22 +255,6 @@ class Costs(Base):
             yield "price", "price is a rent, but pricing = own; leave one of them out (hardware_price is what one pays)"
 
 
-def _by_path(value: Any) -> Any:
-    """Numbers by path, from mappings of mappings or from paths: {costs: {rate: …}} and {costs.rate: …} are alike."""
-    if not isinstance(value, dict):
-        raise ValueError("needs a mapping, such as {costs: {rate: 150000 USD/person-year}}")
-    found: dict[str, Any] = {}
-    for name, inner in value.items():
-        if isinstance(inner, dict):
-            found |= {f"{name}.{below}": number for below, number in _by_path(inner).items()}
-        elif isinstance(inner, bool | list):
-            raise ValueError(f"{name} needs a number, such as 1.2 or 10 minutes")
-        elif inner is not None:
-            found[str(name)] = inner
-    return found
-
-
-Stated: TypeAlias = Annotated[dict[str, str | float], BeforeValidator(_by_path)]
 Workload: TypeAlias = Training | Serving | Inference
 
 

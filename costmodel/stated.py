@@ -15,12 +15,16 @@ from costmodel.units import unit
 SECTION = "assumptions"
 # Parts of a job that a scenario describes as a whole, in its own words.
 DESCRIBED = ("model", "devices", "parallelism", "workload")
+# Figures that another section has a word for.
+ELSEWHERE = {"costs.own": "costs.pricing", "traffic.max_sequences": "engine.max_sequences"}
 FAR = 100.0
 NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s", "FLOP/s": "TFLOP/s"}  # to write than SI
 
 
 def path_of(scenario: Scenario, path: str) -> str | None:
     """Where a scenario can state an assumption; None where it follows from others."""
+    if path in ELSEWHERE:
+        return ELSEWHERE[path]
     section, _, name = path.partition(".")
     said = getattr(type(getattr(scenario, section, None)), "model_fields", {}).get(name)
     if section != "hardware" and said is not None:
@@ -64,5 +68,7 @@ def _stated(scenario: Scenario, found: Assumptions, path: str, value: Any, sourc
         raise unknown("assumption", path, {key(known): known for known in known})
     if instead != f"{SECTION}.{path}":
         raise ValueError(f"is said in another place; write {instead or path.partition('.')[0]}")
+    if own.status == "given":
+        raise ValueError("is stated by another key of the scenario too; leave one of them out")
     number = rule(own).read(value)
     return replace(own, value=number, status="given", source=source, low=None, high=None, note="")

@@ -58,6 +58,9 @@ def test_unknown_names_list_what_there_is(name):
 FACTS = {"cores": 2.0, "memory_bandwidth": 3e10, "cache": 3e7, "cache_speedup": 5.0}
 
 
+CONSTANT = {"value": 0.0, "unit": "s", "source": "a test"}
+
+
 def change(path: str, value):
     def changed(content: dict) -> object:
         inner = content
@@ -92,6 +95,12 @@ def change(path: str, value):
         (change("laws.matmul:16bit.launch.value", 10**4000), "launch.value: must be a finite number"),
         (change("laws.matmul:16bit.launch.source", None), "launch.source is missing"),
         (change("laws.matmul:8bit.launch.unit", "us"), "must have the unit 's', not 'us'"),
+        (change("laws.matmul:weight-only", None), "laws.matmul:weight-only.compute_efficiency is missing"),
+        (change("laws.matmul:16bit.launch", CONSTANT | {"value": 1e300}), "launch.value: must be less than"),
+        (
+            change("laws.matmul:16bit.bandwidth_efficiency", CONSTANT | {"unit": "fraction"}),
+            "bandwidth_efficiency must be at least 1e-06, not 0",
+        ),
         (change("laws.link.latency.low", 1.0), "must lie between low and high"),
         (change("laws.link.latency.low", None), "must lie between low and high"),
         (change("hardware", 5), "hardware: must be a valid string"),
@@ -99,7 +108,7 @@ def change(path: str, value):
         (change("hardware", FACTS | {"cores": "two"}), "hardware.cores: must be a valid number, not 'two'"),
         (change("hardware", FACTS | {"cores": 0}), "hardware.cores: must be greater than"),
         (change("hardware", FACTS | {"peak:fp32": math.inf}), "hardware.peak:fp32: must be a finite number"),
-        (change("hardware", FACTS), "a machine's profile needs backend and calls"),
+        (change("hardware", FACTS), "bad.json: a machine's profile needs backend and calls"),
         (change("backend", "tensorflow"), "backend: must be 'torch' or 'numpy'"),
         (change("calls", []), "calls: must be an object"),
         (change("environment", "here"), "environment: must be an object"),

@@ -57,12 +57,36 @@ def test_every_assumption_can_be_stated_and_then_answers_as_its_swing(kind):
         ("profile.matmul.compute_efficiency", "0", "at least 0.007599, not '0'"),
         ("hardware.peak", "1e30 FLOP/s", "at most 98940 TFLOP/s"),
         ("profile.framework.time_factor", "many", "is not a number"),
-        ("profile.framework", "[1]", "framework needs a number"),
+        ("profile.framework", "[1]", "profile.framework=[1]: needs a number"),
     ],
 )
 def test_an_assumption_that_cannot_be_stated_so(path, value, says):
     with pytest.raises(ScenarioError, match=re.escape(says)):
         costmodel.estimate(costmodel.load(BASE, [f"assumptions.{path}={value}"]))
+
+
+@pytest.mark.parametrize(
+    ("said", "overrides", "says"),
+    [
+        ("{costs: {rate: 1 USD/s}, costs.rate: 1 USD/s}", [], "1:30: assumptions.costs.rate: is given twice"),
+        ("{costs: {rate: 1 USD/s}, costs.restart: true}", [], "1:55: assumptions.costs.restart: needs a number"),
+        ("{costs.own: 100}", ["costs.pricing=own"], "is said in another place; write costs.pricing"),
+        ("{traffic.max_sequences: 2.5}", ["workload=serve"], "is said in another place; write engine.max_sequences"),
+        ("{costs.people: 3 person}", ["costs.staff={people: 3, rate: 1 USD/h}"], "costs.people: is stated by another"),
+    ],
+)
+def test_assumptions_stated_twice_or_as_no_number(said, overrides, says):
+    text = f"{{assumptions: {said},\n model: llama-3.1-8b, hardware: h100-sxm, devices: 64, workload: train}}"
+    with pytest.raises(ScenarioError, match=re.escape(says)):
+        costmodel.estimate(loads(text, overrides))
+
+
+@pytest.mark.parametrize("written", ["{costs.restart: 1 hour}", "{costs: {restart: 1 hour}}"])
+def test_an_override_takes_the_place_of_an_assumption_however_it_is_written(written):
+    text = f"assumptions: {written}\nmodel: gpt2\nhardware: h100-sxm\ndevices: 8\nworkload: train\n"
+    for way in ("assumptions.costs.restart=2 hours", "assumptions={costs.restart: 2 hours}"):
+        assert loads(text, [way]).assumptions == {"costs.restart": "2 hours"}
+    assert loads(text, ["assumptions.costs.restart=null"]).assumptions == {}
 
 
 @pytest.mark.parametrize("kind", ["train", "serve"])

@@ -228,6 +228,11 @@ def test_what_goes_through_once_is_judged_by_its_own_operations():
         ({"batch": ""}, "batch not stated"),
         ({"image_size": "288"}, "images of 288 pixels"),
         ({"model": "bert-large", "family": "encoder"}, "length of the texts"),
+        ({"latency_s": "", "tpot_s": "0.01"}, "tpot_s of a residual network"),
+        ({"latency_s": "", "output_tokens_per_s": "10"}, "seconds_per_output_token of a residual network"),
+        ({"latency_s": "", "input_tokens_per_s": "10"}, "seconds_per_input_token of a residual network"),
+        ({"model": "whisper-small", "family": ""}, "this model of family speech-encdec"),
+        ({"model": "whisper-small", "family": "dense"}, "this model of family speech-encdec"),
     ],
 )
 def test_what_goes_through_once_and_cannot_be_answered(tmp_path, change, reason):

@@ -37,6 +37,10 @@ from costmodel.workloads.formulas.work import context_at_half, output_tokens_ser
 
 ALONE = ("static-batch", "single-stream", "prefill-only", "decode-only")  # a fixed batch, nothing else
 DIRECT = ("ttft_s", "tpot_s", "latency_s", "power_w")
+OF_TOKENS = {  # whose time these are
+    **dict.fromkeys(("tpot_s", "seconds_per_output_token"), "output_tokens"),
+    "seconds_per_input_token": "input_tokens",
+}
 LOW = ("fp8", "mxfp8", "nvfp4", "mxfp4")  # formats that are made to be computed with
 
 
@@ -77,6 +81,8 @@ def ask(row: Row, metric: str) -> Question:
     if (devices := whole(row.number("devices"))) is None:
         raise Skip("number of devices not stated")
     if not made.generates:
+        if OF_TOKENS.get(metric) in made.unused:
+            raise Skip(f"{metric} of a {made.name}, which has no such tokens")
         if row.number("batch") is None:
             raise Skip("batch not stated")
         if made.samples is None and row.number("input_tokens") is None:

@@ -180,11 +180,14 @@ def architecture(row: Row) -> Architecture:
 
     Of speech, rows do not say how long it is, of recommenders not how large tables are.
     """
+    known = catalog_model(row)
+    kind = models.model(known).kind if known else models.DENSE
     family = row.text("family")
     if family in ("", "dense"):
-        return ARCHITECTURES[models.DENSE]
-    known = catalog_model(row)
-    made = ARCHITECTURES.get(models.model(known).kind) if known and usable(known) else None
+        if kind == models.DENSE:
+            return ARCHITECTURES[kind]
+        family = kind
+    made = ARCHITECTURES.get(kind) if known and usable(known) else None
     if made is None or made.generates or made.split == "tables":
         which = "this model of " if family in ARCHITECTURES else ""
         raise Skip(f"{which}family {family[:40]} is not modelled")
