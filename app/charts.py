@@ -28,7 +28,7 @@ def roofline(found: Roofline) -> None:
             x=x,
             y=y,
             mode="lines+text",
-            text=[name, ""],
+            text=[f"\u2003\u2003{name}" if y[0] == y[-1] else name, ""],  # a ceiling right of the slope that meets it
             textposition="top right" if y[0] == y[-1] else "bottom right",
             line={"color": drawing.GREY, "width": 1.5, "dash": "solid" if found.measured else "dash"},
             textfont={"color": drawing.GREY, "size": 11},
@@ -97,7 +97,7 @@ def errors(judged: Mapping[str, Mapping[str, Any]]) -> None:
     series = [("median", median, "circle"), ("90 % within", most, "circle-open")]
     naive = [row.get("naive_median") for row in judged.values()]
     if any(naive):
-        series.append(("median of a naive rule", naive, "x"))
+        series.append(("naive median", naive, "x"))
     figure = go.Figure()
     figure.add_scatter(
         x=[x for ends in zip(median, most, strict=True) for x in (*ends, None)],
@@ -118,7 +118,7 @@ def errors(judged: Mapping[str, Mapping[str, Any]]) -> None:
             else {"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2}},
             hovertemplate="%{y}: %{x:.0%}",
         )
-    figure.update_layout(height=100 + 26 * len(names), margin=drawing.MARGIN, legend=drawing.LEGEND)
+    figure.update_layout(height=130 + 26 * len(names), margin=drawing.MARGIN, legend=drawing.LEGEND)
     wide = max(most) > FAR * min(median)
     axis = {"type": "log", "dtick": 1} if wide else {"rangemode": "tozero"}
     figure.update_xaxes(title="error", tickformat=",.0%", fixedrange=True, **axis)
@@ -296,7 +296,7 @@ def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: s
         marker={"color": PART, "size": 11},
         hoverinfo="skip",
     )
-    figure.update_layout(height=60 + 34 * len(names), margin={"l": 0, "r": 36, "t": 0, "b": 0}, showlegend=False)
+    figure.update_layout(height=60 + 34 * len(names), margin=drawing.MARGIN | {"t": 0}, showlegend=False)
     figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
     drawing.named_rows(figure)
     said = (f"{name} {with_range(v, low, high, unit)}" for name, (v, low, high) in figures.items())

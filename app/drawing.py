@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -14,7 +14,7 @@ from costmodel.report.html import Block
 PART, WHOLE = "#0072B2", "#E69F00"  # of Okabe and Ito's palette, told apart with every common kind of colour blindness
 GREY = "#7F7F7F"
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0}
-MARGIN = {"l": 0, "r": 0, "t": 24, "b": 0}
+MARGIN = {"l": 0, "r": 36, "t": 24, "b": 0}  # on the right stands the way to save a chart
 WIDTH = 1000  # of a picture, whatever the screen; three times as many dots
 NAME, SHOWN = "page name", "page blocks"  # of the session: the page that it is at, and what that has shown so far
 
@@ -36,6 +36,18 @@ def say(how: Literal["subheader", "markdown", "caption", "warning", "info"], tex
     shown().append((how, re.sub(r"\*\*|`|\\(.)", r"\1", text), ""))
 
 
+def warn(texts: Iterable[str]) -> None:
+    """Warnings, a line each; nothing where there are none."""
+    if lines := list(texts):
+        say("warning", "\n\n".join(lines))
+
+
+def show_formula(latex: str) -> None:
+    """A formula in LaTeX."""
+    st.latex(latex)
+    shown().append(("formula", latex, ""))
+
+
 def show_table(rows: Sequence[Mapping[str, Any]], alt: str, **more: Any) -> Any:
     """Rows under the names of their cells."""
     shown().append(("table", rows, alt))
@@ -43,7 +55,9 @@ def show_table(rows: Sequence[Mapping[str, Any]], alt: str, **more: Any) -> Any:
 
 
 def show_chart(figure: go.Figure, alt: str, **more: Any) -> Any:
-    """A chart that can be saved as PNG, with the text that stands for it."""
+    """A chart that can be saved as PNG, with the text that stands for it; its axes are as much read as the text."""
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(tickfont_color=ink(), title_font_color=ink())
     shown().append(("chart", figure, alt))
     picture = {"filename": f"costmodel-{st.session_state[NAME]}", "width": WIDTH, "scale": 3}
     picture["height"] = figure.layout.height
@@ -52,8 +66,8 @@ def show_chart(figure: go.Figure, alt: str, **more: Any) -> Any:
 
 
 def named_rows(figure: go.Figure) -> None:
-    """Rows from the top down, with names that are as much read as the text."""
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont_color=ink())
+    """Rows from the top down."""
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
 
 
 def ink() -> Any:

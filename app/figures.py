@@ -89,7 +89,7 @@ def _bars(figure: go.Figure, labels: Sequence[str], found: Answer, name: str) ->
     rows = [f"{'<br>'.join(wrap(label, LONGEST))} <b>{text}</b>" for label, text in zip(labels, texts, strict=True)]
     figure.add_bar(x=values, y=rows, orientation="h", marker_color=drawing.PART, hoverinfo="skip", width=0.6)
     height = 40 + sum(20 + 16 * (1 + row.count("<br>")) for row in rows)
-    figure.update_layout(height=height, margin=drawing.MARGIN | {"r": 36}, title={"text": name, "font_size": 14})
+    figure.update_layout(height=height, margin=drawing.MARGIN, title={"text": name, "font_size": 14})
     figure.update_xaxes(visible=False, fixedrange=True, rangemode="tozero")
     drawing.named_rows(figure)
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from costmodel import api, profile
 from costmodel.api import Estimate
@@ -96,6 +97,11 @@ def top(title: str) -> DeltaGenerator:
     """The title, and the place right below it where the answer comes: in sight on a telephone too."""
     st.title(title)
     return st.container()
+
+
+def folded(label: str, key: str) -> ExpanderContainer:
+    """A part of a page that is computed and drawn only where its `open` says so; the address keeps it open."""
+    return st.expander(f"**{label}**", key=key, bind="query-params")
 
 
 def arrived() -> dict[str, list[str]]:
@@ -183,7 +189,7 @@ def bars(parts: Mapping[str, float], unit: str, **whole: float) -> None:
             hoverinfo="skip",
         )
     )
-    figure.update_layout(height=16 + 30 * len(values), margin={"l": 0, "r": 36, "t": 0, "b": 0})
+    figure.update_layout(height=16 + 30 * len(values), margin=drawing.MARGIN | {"t": 0})
     figure.update_xaxes(visible=False, fixedrange=True)
     drawing.named_rows(figure)
     alt = "; ".join(f"{name} {value}" for name, value in shown.items())

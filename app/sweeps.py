@@ -44,7 +44,7 @@ def differences(parts: Mapping[str, float], unit: str, whole: str, total: float)
             hoverinfo="skip",
         )
     )
-    figure.update_layout(height=30 + 34 * len(values), margin={"l": 0, "r": 36, "t": 0, "b": 0})
+    figure.update_layout(height=30 + 34 * len(values), margin=drawing.MARGIN | {"t": 0})
     figure.update_xaxes(showticklabels=False, showgrid=False, zerolinecolor=drawing.GREY, fixedrange=True)
     drawing.named_rows(figure)
     drawing.show_chart(

@@ -123,8 +123,9 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
 
 def best_degree(resolved: Resolved) -> tuple[float, float]:
     """The tensor-parallel degree of a server that answers most requests, and how many per second; 0 if none fits."""
-    job, answered = numbers(resolved.assumptions), {0.0: 0.0}
-    for tp in degrees(job):
-        result = engine.complete(replace(job, parallelism=replace(job.parallelism, tp=tp)), resolved.kind)
-        answered[tp] = result.performance["requests_per_s"] if result.feasible else 0.0
-    return max(answered.items(), key=lambda found: found[1])
+    job = numbers(resolved.assumptions)
+    tp = np.array(degrees(job))
+    result = engine.complete(replace(job, parallelism=replace(job.parallelism, tp=tp)), resolved.kind)
+    answered = np.where(result.feasible, result.performance["requests_per_s"], 0.0)
+    best = int(answered.argmax())
+    return float(tp[best]), float(answered[best])

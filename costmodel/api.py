@@ -108,7 +108,7 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     if resolved.scenario.compression:
         from costmodel.compression.account import account
 
-        answer = replace(answer, compression=tuple(account(resolved.scenario)))
+        answer = replace(answer, compression=tuple(account(resolved, result)))
     if not answer.fits:
         return replace(answer, changes=_nearest(resolved))
     if resolved.scenario.ranges:

@@ -93,7 +93,7 @@ def pages() -> None:
                 until(lambda: page.value("!window.took && !!document.body"), "the page")
                 page.value(WATCH.replace("BEFORE", "(window.start = 0)"))
                 first = seconds()
-            page.value("document.querySelectorAll('details:not([open]) summary').forEach(each => each.click())")
+            page.value(f"{DEVICES}?.closest('details:not([open])')?.querySelector('summary').click()")
             changes = []
             for count in (16, 32, 48, 96, 128) if page.value(f"!!{DEVICES}") else ():
                 page.value(f"{DEVICES}.focus(); {DEVICES}.select()")

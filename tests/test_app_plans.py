@@ -65,11 +65,11 @@ def answered(capsys, command):
     ],
 )
 def test_a_plan_of_size_is_the_librarys_and_its_command_gives_it_again(capsys, query, served, question):
-    app, found = opened("size", **query), plan.size(TRAINED, served, **question)
+    app, found = opened("size", rivals="true", **query), plan.size(TRAINED, served, **question)
     assert shown(app).startswith(f"**{report.sentence(found)}**")
     assert [(card.label, card.value, card.delta) for card in app.metric] == report.figures(found)
     assert cells(app.dataframe[0]) == report.cells(found)
-    assert cells(app.dataframe[2]) == report.rivals(found)
+    assert cells(app.dataframe[1]) == report.rivals(found)
     assert all(warning in shown(app) for warning in found.warnings)
     text = answered(capsys, app.code[0].value)
     assert text.startswith(report.sentence(found))
@@ -91,7 +91,7 @@ def test_costs_are_stacked_and_the_named_sizes_are_where_the_plan_has_them():
 
 
 def test_the_best_size_is_followed_over_the_tokens_served():
-    app = opened("size", given="budget", budget="20 k")
+    app = opened("size", given="budget", budget="20 k", moved="true")
     rows, alone = cells(app.dataframe[1]), {}
     for served in (1e9, 1e10, 1e11, 1e12, 1e13, 1e14):
         try:
@@ -133,7 +133,7 @@ def test_what_no_plan_answers_is_said_in_plain_words(query, said):
 
 
 def test_a_budget_for_training_alone_has_nothing_to_follow():
-    app = opened("size", given="budget", budget="8", served="0")
+    app = opened("size", given="budget", budget="8", served="0", moved="true")
     assert app.success
     assert all(row[1].startswith("no plan: ") for row in cells(app.dataframe[1]))
     assert len(app.get("plotly_chart")) == 2
@@ -162,7 +162,7 @@ def compared(chains, **changes):
 
 
 def test_methods_stand_beside_the_baseline_as_the_library_estimates_them(capsys):
-    app, answers = opened("compress"), compared(CHAINS)
+    app, answers = opened("compress", memory="true"), compared(CHAINS)
     assert shown(app).startswith(f"**{methods.sentence(answers)}**")
     assert all(caution in shown(app) for caution in methods.cautions(answers))
     figures, memory, known = app.dataframe
@@ -176,7 +176,7 @@ def test_methods_stand_beside_the_baseline_as_the_library_estimates_them(capsys)
 
 
 def test_the_parts_of_memory_add_up():
-    app, answers = opened("compress"), compared(CHAINS)
+    app, answers = opened("compress", memory="true"), compared(CHAINS)
     traces = named(app)[2]
     for place, answer in enumerate(answers.values()):
         assert sum(trace["x"][place] for trace in traces.values()) == pytest.approx(answer.outcome.memory_used)

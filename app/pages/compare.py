@@ -97,8 +97,11 @@ def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, Es
         sweeps.differences(comparing.by_part(answers[name], answers[FIRST], total), unit, whole, value)
     with right:
         drawing.say("markdown", "**By change**, one after the other")
-        found = by_change(json.dumps(tree), tuple(changes[name]), total, parts.measured_when())
-        if found is None:
+        one = len(changes[name]) == 1  # which then makes all of the difference
+        found = {} if one else by_change(json.dumps(tree), tuple(changes[name]), total, parts.measured_when())
+        if one:
+            drawing.say("markdown", f"There is one change: `{changes[name][0]}`.")
+        elif found is None:
             st.markdown("On the way from one to the other lies a scenario that has no answer or does not fit.")
         elif found:
             sweeps.differences(found, unit, whole, value)

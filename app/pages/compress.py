@@ -121,7 +121,6 @@ def show_figures(answers: Mapping[str, Estimate]) -> None:
 
 def show_memory(answers: Mapping[str, Estimate]) -> None:
     """The memory of the fullest device by its parts, which add up."""
-    drawing.say("subheader", "Memory of a device")
     drawing.say(
         "caption",
         "Dotted: what a device has. The KV cache is that of the requests in flight at the load of the assumptions.",
@@ -155,10 +154,11 @@ if len(trees) == 1:
 elif len(answers) == len(trees):
     say = place.success if all(answer.fits for answer in answers.values()) else place.warning
     say(f"**{parts.plain(report.sentence(answers))}**")
-    for caution in report.cautions(answers):
-        drawing.say("warning", parts.plain(caution))
+    drawing.warn(map(parts.plain, report.cautions(answers)))
     show_figures(answers)
-    show_memory(answers)
+    with parts.folded("Memory of a device", "memory") as memory:
+        if memory.open:
+            show_memory(answers)
     drawing.say("subheader", "Quality, and what is known of it")
     drawing.say("caption", "From published comparisons of models before and after; where there are none, it says so.")
     rows = [dict(zip(report.EVIDENCE, row, strict=True)) for row in report.evidence(answers)]

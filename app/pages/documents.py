@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,28 +23,28 @@ from costmodel.readings import latex, words
 from costmodel.report import levers, whatif
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import show
+from costmodel.report.table import as_csv
 from costmodel.source import ScenarioError
 from costmodel.sweeping import SweepError
 
 WRONG = (ScenarioError, CatalogError, PlanError, SweepError)
 MARKS = {True: "right", False: "wrong", None: ""}
 ALONG = "along"  # of a formula: the argument that it is drawn along
+Cell = tuple[float | None, str]  # a value and its unit
 SECTIONS = ("Levers", "Formulas", "Worked examples")
 
 
 def chosen(label: str, names: Sequence[str], key: str) -> str:
     """One of several things, by its id, which the address carries too."""
-    name = st.selectbox(label, names, key=key, bind="query-params")
-    parts.refused(address)
-    return name
+    return st.selectbox(label, names, key=key, bind="query-params")
 
 
 def show_formula(entry: Entry) -> None:
     """A formula of a document, what takes its place, and both with numbers that the visitor moves."""
-    say = st.success if entry.verdict == "right" else st.warning
-    say(f"**{entry.verdict.capitalize()}.** {parts.plain(entry.remark)}")
-    st.markdown(parts.plain(f"{entry.meaning} “{DOCUMENTS[entry.document]}”"))
-    places = st.columns(2, gap="medium")
+    sentence = f"{entry.id} is {entry.verdict}. {entry.remark}"
+    (place.success if entry.verdict == "right" else place.warning)(f"**{parts.plain(sentence)}**")
+    drawing.say("markdown", parts.plain(f"{entry.meaning} “{DOCUMENTS[entry.document]}”"))
+    columns = st.columns(2, gap="medium")
     values: dict[tuple[str, str], float] = {}
     with st.grid(3, min_column_width=200):
         for formula in (*entry.formulas, *entry.corrected):
@@ -55,28 +55,36 @@ def show_formula(entry: Entry) -> None:
         "Drawn along", list(dict.fromkeys(a for a, _ in values)), key=f"{entry.id} {ALONG}", format_func=words
     )
     sides = ("The document", entry.formulas), ("Corrected", entry.corrected)
-    for place, (title, formulas) in zip(places, sides, strict=True):
-        with place:
-            st.subheader(title)
+    for column, (title, formulas) in zip(columns, sides, strict=True):
+        with column:
+            drawing.say("subheader", title)
             if formulas is entry.formulas:
                 for line in entry.latex.split(r",\ "):  # a telephone is narrow
-                    st.latex(line)
+                    drawing.show_formula(line)
             for formula in formulas:
                 numbers = {a: values[a, u] for a, u in formula.arguments.items()}
-                st.latex(latex(formula))
-                st.markdown(f"**{named(formula)}** = {answered(formula, numbers)}")
+                drawing.show_formula(latex(formula))
+                drawing.say(
+                    "markdown", f"**{named(formula)}** = {parts.plain(said(answered(formula, numbers), formula.unit))}"
+                )
                 if moving in numbers:
                     x, y = (words(moving), formula.arguments[moving]), (named(formula), formula.unit)
                     figures.along(curve(formula, moving, numbers), x, y, numbers[moving])
             if not formulas:
-                st.markdown("Nothing to correct in its own terms.")
-    show_values([*entry.formulas, *entry.corrected], moving, values)
+                drawing.say("markdown", "Nothing to correct in its own terms.")
+    written = [*entry.formulas, *entry.corrected]
+    rows = tabulated(written, moving, values)
+    shown = [{name: said(*cell) for name, cell in row.items()} for row in rows]
+    drawing.show_table(shown, f"{len(rows)} values along {words(moving)}.")
     if entry.refined_by:
-        st.subheader("What estimates use instead")
+        drawing.say("subheader", "What estimates use instead")
         known = load_all()
         for name in entry.refined_by:
-            st.latex(latex(known[name]))
-            st.caption(f"{parts.plain(known[name].summary)} `costmodel formulas {name}`")
+            drawing.show_formula(latex(known[name]))
+            summary = parts.plain(known[name].summary.replace("`", ""))
+            drawing.say("caption", f"{summary} `costmodel formulas {name}`")
+    commands = "\n".join(f"costmodel formulas {formula.name}" for formula in written)
+    taking.along(sentence, commands, csv(rows))
 
 
 def moved(entry: Entry, formula: Formula, argument: str) -> float:
@@ -99,43 +107,52 @@ def named(formula: Formula) -> str:
     return words(re.sub(r"^d\d_\d_", "", formula.name))
 
 
-def show_values(formulas: Sequence[Formula], moving: str, values: dict[tuple[str, str], float]) -> None:
-    """What is drawn, as a table: a row for each number that the argument can be."""
-    rows: dict[str, dict[str, str]] = {}
+def tabulated(formulas: Sequence[Formula], moving: str, values: dict[tuple[str, str], float]) -> list[dict[str, Cell]]:
+    """What is drawn: a row for each number that the argument can be, of values with their units."""
+    rows: dict[str, dict[str, Cell]] = {}
     for formula in formulas:
         if unit := formula.arguments.get(moving):
             numbers = {a: values[a, u] for a, u in formula.arguments.items()}
             for value in choices(formula, moving):
-                row = rows.setdefault(show(value, unit), {words(moving): show(value, unit)})
-                row[named(formula)] = answered(formula, numbers | {moving: value}, plain=str)
-    st.dataframe(
-        list(rows.values()), hide_index=True, height="content", alt=f"{len(rows)} values along {words(moving)}."
-    )
+                row = rows.setdefault(show(value, unit), {words(moving): (value, unit)})
+                row[named(formula)] = answered(formula, numbers | {moving: value}), formula.unit
+    return list(rows.values())
 
 
-def answered(formula: Formula, numbers: dict[str, float], plain: Callable[[str], str] = parts.plain) -> str:
-    """A formula's value, as text that Markdown shows as it is, or that a table does."""
+def answered(formula: Formula, numbers: dict[str, float]) -> float | None:
+    """A formula's value; None where it divides by zero."""
     try:
-        return plain(show(float(formula(**numbers)), formula.unit))
+        return float(formula(**numbers))
     except ArithmeticError:
-        return "nothing: it divides by zero here"
+        return None
+
+
+def said(value: float | None, unit: str) -> str:
+    """A value in words."""
+    return "nothing: it divides by zero here" if value is None else show(value, unit)
+
+
+def csv(rows: Sequence[dict[str, Cell]]) -> str:
+    """The values in SI, under their names and units."""
+    units = {name: unit for row in rows for name, (_, unit) in row.items()}
+    lines = [[row.get(name, (None, ""))[0] for name in units] for row in rows]
+    return as_csv([[f"{name} [{unit}]" for name, unit in units.items()], *lines])
 
 
 def show_example(example: Example) -> None:
     """A worked example: what the document writes, what comes out."""
-    (st.success if example.right else st.error)(parts.plain(example.verdict))
-    st.markdown(parts.plain(f"{example.id}, section {example.place}: {example.setting}"))
+    (place.success if example.right else place.warning)(f"**{parts.plain(example.verdict)}**")
+    drawing.say("markdown", parts.plain(f"{example.id}, section {example.place}: {example.setting}"))
     figures.example(example)
-    rows = [
-        {
-            "figure": s.what,
-            "the document": "" if s.stated is None else f"{s.stated:.6g} {s.unit}".strip(),
-            "computed": f"{s.computed:.6g} {s.unit}".strip(),
-            "verdict": MARKS[s.right],
-        }
+    heads = ("figure", "the document", "computed", "verdict")
+    cells = [
+        (s.what, *("" if v is None else f"{v:,.6g} {s.unit}".strip() for v in (s.stated, s.computed)), MARKS[s.right])
         for s in example.statements
     ]
-    st.dataframe(rows, hide_index=True, height="content", alt=f"{len(rows)} figures of {example.id}, checked.")
+    rows = [dict(zip(heads, row, strict=True)) for row in cells]
+    drawing.show_table(rows, f"{len(rows)} figures of {example.id}, checked.")
+    lines = [(s.what, s.stated, s.computed, s.unit, MARKS[s.right]) for s in example.statements]
+    taking.along(example.verdict, "costmodel documents", as_csv([(*heads[:3], "unit", heads[3]), *lines]))
 
 
 def asked_by_visitor(lever: Lever) -> Lever:
@@ -175,9 +192,9 @@ def show_lever(asked: Lever) -> None:
     try:
         found = answer(asked.id, dict(asked.scenario), dict(asked.options), parts.measured_when())
     except WRONG as error:
-        st.error(parts.plain(str(error)), icon=":material/error:")
+        place.error(parts.plain(str(error)), icon=":material/error:")
         return
-    st.success(f"**{parts.plain(whatif.sentence(found))}**")
+    place.success(f"**{parts.plain(whatif.sentence(found))}**")
     figures.lever(found)
     rows: list[dict[str, Any]] = [dict(zip(found.columns, row, strict=True)) for row in whatif.cells(found)]
     drawing.show_table(rows, f"{len(rows)} rows: {', '.join(found.columns)}.")
@@ -188,8 +205,7 @@ def show_lever(asked: Lever) -> None:
     taking.along(whatif.sentence(found), asked.line, whatif.csv(found), scenario)
 
 
-st.title("Documents")
-address = parts.arrived()
+address, place = parts.arrived(), parts.top("Documents")
 section = st.segmented_control("Show", SECTIONS, default="Levers", required=True, key="show", bind="query-params")
 if section == "Levers":
     by_id = {lever.id: lever for lever in LEVERS}
@@ -200,3 +216,5 @@ elif section == "Formulas":
 else:
     found = {example.id: example for example in examples()}
     show_example(found[chosen("Example", list(found), "example")])
+with place:
+    parts.refused(address)

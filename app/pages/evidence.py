@@ -50,7 +50,8 @@ def show_laws(name: str) -> None:
     drawing.say("subheader", "Where the records come from")
     sources = [{"law": law, "source": source, "records": count} for law, source, count in evidence.sources(made)]
     if sources:
-        drawing.show_table(sources, f"{len(sources)} sources of records.")
+        height = min(420, 38 + 35 * len(sources))
+        drawing.show_table(sources, f"{len(sources)} sources of records.", height=height)
     else:
         drawing.say("markdown", parts.plain(f"Measured on the machine itself: {machine.made_when(made)}."))
 

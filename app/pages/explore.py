@@ -106,8 +106,7 @@ if answer is not None:
         place.error(parts.plain(str(error)), icon=":material/error:")
     if found is not None:
         axes, names = list(over), list[str]()
-        for warning in idle(answer.resolved.scenario, axes):
-            st.warning(parts.plain(warning))
+        drawing.warn(map(parts.plain, idle(answer.resolved.scenario, axes)))
         if not found["feasible"].any():
             sentence, drawn = report.sentence(found, axes, "totals.cost_usd"), None
             place.error(f"**{parts.plain(sentence)}**")
@@ -121,7 +120,7 @@ if answer is not None:
             height=min(420, 38 + 35 * len(rows)),
             on_select="rerun",
             selection_mode="single-row",
-            column_config={"not feasible because": st.column_config.Column(width=420)},
+            column_config={"not feasible because": st.column_config.Column(width=640)},
         )
         chosen = chosen_point(drawn, table, len(rows)) if drawn else None
         if chosen is not None:

@@ -46,8 +46,7 @@ def show_roofline(tree: dict[str, Any]) -> Roofline | None:
         st.error(parts.plain(str(error)), icon=":material/error:")
         return None
     drawing.say("markdown", parts.plain(shown.sentence(found)))
-    for warning in found.warnings:
-        drawing.say("warning", parts.plain(warning))
+    drawing.warn(map(parts.plain, found.warnings))
     if not found.fits:
         st.warning("The job does not fit in the memory of one device; its operators are shown all the same.")
     charts.roofline(found)

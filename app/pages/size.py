@@ -96,7 +96,7 @@ def number(text: str, what: str) -> float:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def planned(scenario: str, question: str, measured: tuple[int, ...]) -> SizePlan:
+def planned(scenario: str, question: str, follow: tuple[str, ...], measured: tuple[int, ...]) -> SizePlan:
     """The library's answer. Raises what WRONG lists."""
     asked = json.loads(question)
     found: SizePlan = plan.size(
@@ -106,15 +106,15 @@ def planned(scenario: str, question: str, measured: tuple[int, ...]) -> SizePlan
         law=asked["law"],
         unique_tokens=number(asked["unique"], "new tokens") if asked["unique"] else None,
         serve=tuple(asked["serve"].items()),
-        follow=tuple(map(count, OVER)),
+        follow=tuple(map(count, follow)),
     )
     return found
 
 
-def answer(tree: dict[str, Any], question: Question) -> SizePlan | str:
-    """The plan, or in words why there is none."""
+def answer(tree: dict[str, Any], question: Question, follow: tuple[str, ...] = ()) -> SizePlan | str:
+    """The plan, followed along other numbers of tokens served, or in words why there is none."""
     try:
-        return planned(json.dumps(tree), json.dumps(question), parts.measured_when())
+        return planned(json.dumps(tree), json.dumps(question), follow, parts.measured_when())
     except WRONG as error:
         return str(error)
 
@@ -139,12 +139,19 @@ def show_costs(found: SizePlan) -> None:
 
 def show_movement(found: SizePlan) -> None:
     """The best size for other numbers of tokens served."""
-    drawing.say("subheader", "How the best size moves with the tokens served")
     drawing.say("markdown", parts.plain(report.movement(found.moved)))
     if any(plan.best for plan in found.moved.values()):
         charts.moved(found.moved, found.serve_tokens)
     rows = [dict(zip(report.MOVED, row, strict=True)) for row in report.moved(found.moved)]
     drawing.show_table(rows, f"Best size for {len(rows)} numbers of tokens served.")
+
+
+def show_rivals(found: SizePlan) -> None:
+    """What other scaling laws choose."""
+    same = "a model as good as the compute-optimal one" if found.budget is None else "the same money"
+    drawing.say("caption", f"Each law in its own terms, for {same}.")
+    rows = [dict(zip(report.RIVALS, row, strict=True)) for row in report.rivals(found)]
+    drawing.show_table(rows, f"Size and tokens by {len(rows)} scaling laws.")
 
 
 def command(tree: dict[str, Any], question: Question) -> str:
@@ -166,18 +173,19 @@ elif found.best is None:
     place.error(f"**{parts.plain(report.sentence(found))}**")
 else:
     place.success(f"**{parts.plain(report.sentence(found))}**")
-    for warning in found.warnings:
-        drawing.say("warning", parts.plain(warning))
+    drawing.warn(map(parts.plain, found.warnings))
     with st.grid(4, min_column_width=150):
         for label, value, spread in report.figures(found):
             st.metric(label, value, spread or None, delta_color="off", delta_arrow="off", border=True, height="stretch")
     show_costs(found)
-    show_movement(found)
-    drawing.say("subheader", "What other laws choose")
-    same = "a model as good as the compute-optimal one" if found.budget is None else "the same money"
-    drawing.say("caption", f"Each law in its own terms, for {same}.")
-    rows = [dict(zip(report.RIVALS, row, strict=True)) for row in report.rivals(found)]
-    drawing.show_table(rows, f"Size and tokens by {len(rows)} scaling laws.")
+    with parts.folded("How the best size moves with the tokens served", "moved") as movement:
+        if movement.open:
+            followed = answer(tree, question, OVER)
+            assert not isinstance(followed, str)  # or there were no answer
+            show_movement(followed)
+    with parts.folded("What other laws choose", "rivals") as rivals:
+        if rivals.open:
+            show_rivals(found)
     drawing.say("subheader", "Evidence")
     for note in (f"Law: {found.law.note}.", *report.notes(found)):
         drawing.say("markdown", parts.plain(note))

@@ -72,10 +72,13 @@ class Compression:
     warnings: tuple[str, ...]
 
 
-def account(scenario: Scenario) -> list[Compression]:
-    """One entry per step of a scenario's compression, each against the chain before it. Raises as `resolve` does."""
-    chain = scenario.compression
-    points = [_point(scenario, length) for length in range(len(chain) + 1)]
+def account(resolved: Resolved, result: Outcome) -> list[Compression]:
+    """One entry per step of a scenario's compression, each against the chain before it; `result` is of the whole chain.
+
+    Raises as `resolve` does.
+    """
+    scenario, chain = resolved.scenario, resolved.scenario.compression
+    points = [_point(scenario, length) for length in range(len(chain))] + [_Point(state(result), resolved, result)]
     rate = _rate(points[-1].outcome, points[-1].resolved.assumptions)
     return [_step(scenario, place, points[place], points[place + 1], rate) for place in range(len(chain))]
 

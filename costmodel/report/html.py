@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 
-# How it is shown, what (words, rows by the names of their cells, or a Plotly figure), and the text that stands for it.
+# How it is shown, what (words, LaTeX, rows by the names of their cells, or a Plotly figure), and the text that stands for it.
 Block = tuple[str, Any, str]
 
 
@@ -46,7 +46,9 @@ def sheet(title: str, blocks: Sequence[Block], command: str = "", scenario: str 
 
 def _drawn(figure: Any, first: bool) -> str:
     """A chart in light colours; the first brings the code for all."""
-    figure.update_layout(template="plotly_white").update_yaxes(tickfont_color=None)
+    figure.update_layout(template="plotly_white")
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(tickfont_color=None, title_font_color=None)
     return str(figure.to_html(full_html=False, include_plotlyjs=first, config={"displaylogo": False}))
 
 
