@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from costmodel import engine
 from costmodel.catalog import prices
 from costmodel.fields import TRAINING
