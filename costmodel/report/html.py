@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 
-# How it is shown; what: words, LaTeX, rows by the names of their cells, or a Plotly figure; the text that stands for it.
+# How it is shown; what: words, LaTeX, rows by the names of their cells, or a Plotly figure; the text in its place.
 Block = tuple[str, Any, str]
 
 
