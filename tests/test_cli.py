@@ -223,9 +223,9 @@ def test_package_in_a_clone_is_whole(tmp_path):
     ("limit", "code", "says"),
     [
         ("cost=1 M USD", 0, ""),
-        ("cost=100 k USD", 3, "costmodel: cost 198.2 k USD exceeds 100 k USD"),
-        ("cost_usd=1e5", 3, "costmodel: cost 198.2 k USD exceeds 100 k USD"),
-        ("time=2 weeks", 3, "costmodel: time 16.77 days exceeds 14 days"),
+        ("cost=100 k USD", 3, "costmodel: cost 198.4 k USD exceeds 100 k USD"),
+        ("cost_usd=1e5", 3, "costmodel: cost 198.4 k USD exceeds 100 k USD"),
+        ("time=2 weeks", 3, "costmodel: time 16.78 days exceeds 14 days"),
         ("staff=1000 person-hours", 0, ""),
         ("storage=1 TB-month", 3, "costmodel: storage 28.52 TB-months exceeds 1 TB-months"),
         ("cost=1e5", 2, "needs a unit; write for example '1 M USD'"),

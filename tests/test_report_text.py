@@ -76,7 +76,7 @@ def test_serving_says_speed_and_cost(kind):
 
 
 def test_the_headline_splits_off_staff():
-    assert ", of which 77 k USD rent." in sentence(estimate(TRAIN))
+    assert ", of which 77.1 k USD rent." in sentence(estimate(TRAIN))
     assert "of which" not in sentence(estimate(TRAIN | {"costs": {"staff": "none"}}))
     assert "USD capital." in sentence(estimate(TRAIN | {"costs": {"pricing": "own"}}))
 

@@ -22,8 +22,8 @@ Fits = Callable[[Job], Any]
 
 
 def degrees(job: Job) -> list[float]:
-    """Tensor-parallel degrees that stay on one fast interconnect."""
-    return [tp for tp in POWERS if tp <= min(job.devices, job.hardware.scale_up_domain)]
+    """Tensor-parallel degrees that stay on one fast interconnect, whatever one that is less than a device means."""
+    return [tp for tp in POWERS if tp <= max(1, min(job.devices, job.hardware.scale_up_domain))]
 
 
 def rules(job: Job, said: Job) -> Iterator[tuple[Any, str, str]]:
