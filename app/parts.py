@@ -119,7 +119,8 @@ def refused(address: Mapping[str, list[str]], complete: bool = False) -> None:
     for name, values in address.items():
         if name in st.session_state:
             chosen = st.session_state[name]
-            used = [str(each) for each in (chosen if isinstance(chosen, list) else [chosen]) if each is not None]
+            several = chosen if isinstance(chosen, list) else [chosen]
+            used = [str(each).lower() if each is True else str(each) for each in several if each is not None]
             unlike, instead = [value for value in values if value not in used], ", ".join(used) or AUTOMATIC
             why = f"which is not possible here; used: {instead}"
         else:

@@ -77,7 +77,10 @@ def test_models_are_chosen_from_the_catalog_alone():
 @pytest.mark.parametrize("entry", documents.ENTRIES, ids=lambda entry: entry.id)
 def test_a_formula_is_shown_with_its_correction_and_numbers(entry):
     app = opened(show="Formulas", formula=entry.id)
-    assert entry.remark in shown(app)
+    assert shown(app).startswith(f"**{entry.id} is {entry.verdict}. {entry.remark}")
+    assert app.code[0].value.splitlines() == [
+        f"costmodel formulas {f.name}" for f in (*entry.formulas, *entry.corrected)
+    ]
     values = "\n".join(block.value for block in app.markdown).replace("\\", "")
     for formula in (*entry.formulas, *entry.corrected):
         numbers = {name: start(formula, name) for name in formula.arguments}

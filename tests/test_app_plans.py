@@ -168,6 +168,7 @@ def test_methods_stand_beside_the_baseline_as_the_library_estimates_them(capsys)
     figures, memory, known = app.dataframe
     assert cells(figures) == methods.beside(answers)
     assert cells(known) == methods.evidence(answers)
+    assert "The address says" not in shown(app)
     assert list(memory.value.columns) == ["figure", "baseline", *CHAINS]
     typed = app.code[0].value.splitlines()
     for command, answer in zip(typed, answers.values(), strict=True):

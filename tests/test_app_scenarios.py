@@ -79,10 +79,11 @@ def test_two_scenarios_stand_side_by_side_as_the_library_compares_them(capsys, t
     app, answers = opened("compare"), {"A": estimate(DEFAULT), "B": estimate(H200)}
     assert shown(app) == f"**{compare.sentence(answers)}**"
     assert cells(app.dataframe[0]) == compare.rows(answers, differences=True)
-    ranged, by_part, by_change = drawn(app)
+    ranged, by_part = drawn(app)
     assert ranged[1]["x"] == [answer.totals["cost_usd"] for answer in answers.values()]
     difference = answers["B"].totals["cost_usd"] - answers["A"].totals["cost_usd"]
-    assert sum(by_part[0]["x"][:-1]) == pytest.approx(difference) == pytest.approx(by_change[0]["x"][-1])
+    assert sum(by_part[0]["x"][:-1]) == pytest.approx(difference)
+    assert "There is one change: `hardware=h200-sxm`." in shown(app, "markdown")
     (tmp_path / "scenario.yaml").write_text(loading.to_yaml(answers["A"].resolved.scenario), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert run([*shlex.split(command(app, "compare"))[1:], "-o", "json"]) == 0
@@ -98,6 +99,8 @@ def test_up_to_five_scenarios_each_with_its_own_changes():
     answers = {name: estimate(DEFAULT | change) for name, change in zip("ABCDE", changes, strict=True)}
     assert shown(app) == f"**{compare.sentence(answers)}**"
     assert cells(app.dataframe[0]) == compare.rows(answers, differences=True)
+    difference = answers["B"].totals["cost_usd"] - answers["A"].totals["cost_usd"]
+    assert drawn(app)[2][0]["x"][-1] == pytest.approx(difference)  # by change: hardware, and devices
 
 
 def test_what_does_not_fit_and_what_is_wrong_is_named():

@@ -42,6 +42,15 @@ def test_a_page_as_a_file_holds_its_tables_and_needs_nothing_else(page):
     assert found.count("<script src=") == found.count("<link ") == found.count("<img ") == 0
 
 
+@pytest.mark.parametrize("section", ["Formulas", "Worked examples"])
+def test_formulas_and_examples_go_along_too(section):
+    app = opened("documents", show=section)
+    assert buttons(app) == ["Figures as CSV", "Report as HTML"]
+    found = html.sheet("The answer.", app.session_state["page blocks"])
+    assert found.count("<math") == len(app.latex)
+    assert all(escape(str(cell)) in found for cell in cells(app.dataframe[0])[0])
+
+
 def test_nothing_that_a_chart_or_a_table_says_becomes_code():
     go = pytest.importorskip("plotly.graph_objects")
     script = "</script><script>alert(1)</script>"

@@ -148,7 +148,6 @@ with place:
         if (answer := parts.estimate(tree)) is None:
             break  # what is wrong was said; the other columns would say it again
         answers[name] = answer
-    parts.refused(address, complete=len(answers) == len(trees))
 if len(trees) == 1:
     place.info("Choose a method to hold against the baseline.")
 elif len(answers) == len(trees):
@@ -167,3 +166,5 @@ elif len(answers) == len(trees):
     drawing.show_table(rows, alt, row_height=84, column_config=wide)
     commands, scenario = "\n".join(map(parts.command_line, trees.values())), answers[BASELINE].resolved.scenario
     taking.along(report.sentence(answers), commands, report.as_csv(answers), scenario, BASELINE.capitalize())
+with place:
+    parts.refused(address, complete=len(answers) == len(trees))

@@ -64,9 +64,8 @@ def show_formula(entry: Entry) -> None:
             for formula in formulas:
                 numbers = {a: values[a, u] for a, u in formula.arguments.items()}
                 drawing.show_formula(latex(formula))
-                drawing.say(
-                    "markdown", f"**{named(formula)}** = {parts.plain(said(answered(formula, numbers), formula.unit))}"
-                )
+                value = said(answered(formula, numbers), formula.unit)
+                drawing.say("markdown", f"**{named(formula)}** = {parts.plain(value)}")
                 if moving in numbers:
                     x, y = (words(moving), formula.arguments[moving]), (named(formula), formula.unit)
                     figures.along(curve(formula, moving, numbers), x, y, numbers[moving])
