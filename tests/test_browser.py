@@ -304,4 +304,4 @@ def test_another_scenario_of_compare_opens_as_an_estimate(app, page):
     page.open(f"{app}compare?devices_B=16&set_B=parallelism.tp%3D2", 1440)
     follow(page, "Open B")
     until(lambda: "Training llama-3.1-8b on 16 × h200-sxm takes" in page.text(), "the estimate of B")
-    assert "--set parallelism.tp=2" in page.text()
+    until(lambda: "--set parallelism.tp=2" in page.text(), "its command")
