@@ -35,7 +35,7 @@ class Entry:
 def entry(source: str) -> Entry:
     """The publication that a source id such as "narayanan-2021" names. Raises CatalogError."""
     index = {key(row["id"]): row for row in rows("bibliography")}
-    return Entry(**find(index, source, "source", {k: row["id"] for k, row in index.items()}))
+    return Entry(**find(index, source, "source", lambda: {k: row["id"] for k, row in index.items()}))
 
 
 def is_entry(source: str) -> bool:

@@ -70,7 +70,7 @@ def working_share(paid: Seconds, year: Seconds = YEAR) -> Fraction:
 def value(name: str) -> Value:
     """The figure under a key. Raises CatalogError with the nearest keys."""
     index = _index()
-    return find(index, name, "economic figure", {k: v.key for k, v in index.items()})
+    return find(index, name, "economic figure", lambda: {k: v.key for k, v in index.items()})
 
 
 def electricity(region: str) -> Value:
@@ -81,7 +81,7 @@ def electricity(region: str) -> Value:
             full = figure.key.removeprefix(ELECTRICITY)
             index[key(full)] = figure
             index.setdefault(key(full.rpartition("_")[0]), figure)  # "world" for "world_business"
-    return find(index, region, "electricity region", {k: k for k in index})
+    return find(index, region, "electricity region", lambda: {k: k for k in index})
 
 
 def staff_preset(name: str) -> Staff:

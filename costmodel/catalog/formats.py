@@ -23,7 +23,7 @@ class Format:
 def number_format(name: str) -> Format:
     """The format called `name`, by id or alias. Raises CatalogError with the nearest names."""
     index = _index()
-    return find(index, name, "number format", {k: f.id for k, f in index.items()})
+    return find(index, name, "number format", lambda: {k: f.id for k, f in index.items()})
 
 
 @cache

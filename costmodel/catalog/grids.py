@@ -39,7 +39,7 @@ def intensity(code: str = "world") -> Grid:
     Raises CatalogError with the nearest names.
     """
     index = _index()
-    found = find(index, code, "grid", _suggestions())
+    found = find(index, code, "grid", _suggestions)
     size = unit("gCO2e/kWh")[0]
     first = min(BASES.index(row["basis"]) for row in found)
     row = max((row for row in found if row["basis"] == BASES[first]), key=lambda row: row["year"])

@@ -61,14 +61,15 @@ def device(name: str, representative: bool = False) -> Device:
     A name that fits several products raises CatalogError with what tells them apart; with `representative` it means
     the first of them in the table, the most common one. An unknown name raises CatalogError with the nearest.
     """
+    if name in _by_id():  # the usual case needs no index of all names
+        return _device(name)
     shared = candidates(name)
     if shared and representative:
         return shared[0]
     if shared:
         listed = ", ".join(f"{d.id} ({_by_id()[d.id]['memory_gb']} GB, {d.form_factor})" for d in shared)
         raise CatalogError(f"{name!r} fits several products: {listed}; write one of these ids", [d.id for d in shared])
-    known = _index() | {shorter: shorter for shorter in _ambiguous()}
-    return _device(find(_index(), name, "hardware", known))
+    return _device(find(_index(), name, "hardware", lambda: _index() | {shorter: shorter for shorter in _ambiguous()}))
 
 
 def candidates(name: str) -> list[Device]:

@@ -60,7 +60,7 @@ class ModelRow:
 def model(name: str) -> ModelRow:
     """The model called `name`, by id, alias or Hugging Face id. Raises CatalogError with the nearest names."""
     index = _index()
-    return _model(find(index, name, "model", index))
+    return _model(find(index, name, "model", lambda: index))
 
 
 def dense_decoders() -> list[ModelRow]:

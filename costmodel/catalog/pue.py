@@ -29,5 +29,5 @@ def pue(name: str = "industry") -> Pue:
     Raises CatalogError with the nearest names.
     """
     index = {key(row["name"]): row for row in rows("pue")}
-    row = find(index, name, "PUE", {k: r["name"] for k, r in index.items()})
+    row = find(index, name, "PUE", lambda: {k: r["name"] for k, r in index.items()})
     return Pue(row["name"], float(row["pue"]), float(row["low"]), float(row["high"]), int(row["year"]), row["source"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -51,11 +51,11 @@ def number(cell: str, scale: str = "") -> float | None:
     return float(cell + scale) if cell else None
 
 
-def find(index: Mapping[str, T], name: str, what: str, ids: Mapping[str, str]) -> T:
-    """The entry of `index` under `name`; `ids` gives the id to suggest for each key. Raises CatalogError."""
+def find(index: Mapping[str, T], name: str, what: str, ids: Callable[[], Mapping[str, str]]) -> T:
+    """The entry of `index` under `name`; `ids()` gives the id to suggest for each key. Raises CatalogError."""
     if isinstance(name, str) and key(name) in index:
         return index[key(name)]
-    raise unknown(what, name, ids)
+    raise unknown(what, name, ids())
 
 
 def unknown(what: str, name: object, ids: Mapping[str, str]) -> CatalogError:

@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -38,6 +40,8 @@ def output_option(*choices: str) -> Callable[[Command], Command]:
 
 def _complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """What a shell offers: files for a scenario, ids of the catalog, kinds of workload."""
+    from click.shell_completion import CompletionItem
+
     from costmodel import catalog
 
     if parameter.name == "scenario":

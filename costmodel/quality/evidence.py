@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from costmodel.catalog.table import number
 
@@ -17,8 +18,7 @@ class NoEvidence(ValueError):
     """A question that nothing published answers. The message is one line: what lacks, and what can be asked instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One published comparison of a model before and after compression.
 
     `bits` are effective bits per weight of the linear layers, scales included; `share` is the part of the weights
@@ -102,5 +102,5 @@ def positive(value: object, what: str) -> float:
 def _case(row: dict[str, str]) -> Case:
     names = ("parameters", "bits", "activation_bits", "group", "removed", "tokens", "recovery", "loss")
     numbers = {name: number(row[name]) for name in names}
-    text = {name: row[name] for name in Case.__slots__ if name not in (*names, "share", "newer")}
+    text = {name: row[name] for name in Case._fields if name not in (*names, "share", "newer")}
     return Case(**text, **numbers, share=number(row["share"]) or 1.0, newer=row["newer"] == "1")  # type: ignore[arg-type]

@@ -130,7 +130,7 @@ def laws() -> dict[str, Law]:
 def law(name: str) -> Law:
     """The law of a name. Raises CatalogError with the nearest names."""
     index = {key(n): found for n, found in laws().items()}
-    return find(index, name, "scaling law", {k: found.name for k, found in index.items()})
+    return find(index, name, "scaling law", lambda: {k: found.name for k, found in index.items()})
 
 
 def loss(parameters: float, tokens: float, name: str = DEFAULT, unique_tokens: float | None = None) -> Expected:

@@ -84,7 +84,7 @@ def workloads() -> dict[str, Workload]:
 def workload(name: str) -> Workload:
     """The workload of a name such as "resnet". Raises CatalogError with the nearest names."""
     index = {key(n): found for n, found in workloads().items()}
-    return find(index, name, "workload with a batch law", {k: found.name for k, found in index.items()})
+    return find(index, name, "workload with a batch law", lambda: {k: found.name for k, found in index.items()})
 
 
 def samples_to_target(name: str, batch: float) -> Expected:

@@ -20,7 +20,7 @@ from costmodel.sweeping import sweep, typed
 
 def named(name: str) -> Lever:
     """The lever of an id. Raises CatalogError with the nearest ids."""
-    return find({key(lever.id): lever for lever in LEVERS}, name, "lever", {key(le.id): le.id for le in LEVERS})
+    return find({key(lever.id): lever for lever in LEVERS}, name, "lever", lambda: {key(le.id): le.id for le in LEVERS})
 
 
 def answer(lever: Lever) -> Answer:
