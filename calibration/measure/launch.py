@@ -140,7 +140,8 @@ def _prepare_network(count: int, device: Device, training: bool) -> Callable[[],
     layers = [layer for _ in range(count) for layer in (torch.nn.Linear(8, 8), torch.nn.ReLU())]
     network, x, y = torch.nn.Sequential(*layers).to(device.name), device.random(8, 8), device.random(8, 8)
     if not training:
-        return torch.inference_mode()(lambda: network(x))
+        run: Callable[[], object] = torch.inference_mode()(lambda: network(x))
+        return run
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-4)
 
     def step() -> None:
@@ -163,4 +164,5 @@ def _prepare_quantized(x: Any) -> Callable[[], object]:
     with warnings.catch_warnings():  # torch announces a successor that does not yet have these CPU kernels
         warnings.simplefilter("ignore")
         layer = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(8, 8)), {torch.nn.Linear})[0]
-    return torch.inference_mode()(lambda: layer(x))
+    run: Callable[[], object] = torch.inference_mode()(lambda: layer(x))
+    return run

@@ -68,7 +68,7 @@ class Transformer(nn.Module):
         for number, block in enumerate(self.blocks):
             y = block(y, caches[number] if caches else None, at)
         y = self.norm(y)
-        return self.head(y if self.every else y[:, 0])  # type: ignore[no-any-return]
+        return self.head(y if self.every else y[:, 0])
 
     def empty_caches(self, sequences: int, length: int) -> list[Cache]:
         """Room for the keys and values of so many sequences of that length."""
