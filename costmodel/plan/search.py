@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from costmodel.quality import scaling
 from costmodel.quality.evidence import NoEvidence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Search:
     """A question on a grid of sizes: a loss to reach, or a budget to keep.
 
@@ -60,6 +61,7 @@ class Search:
         """Whether any size is an answer."""
         return bool(self.choose(self.quality.law.constants)[0][0] >= 0)
 
+    @cached_property
     def spread(self) -> dict[str, tuple[float, float]]:
         """10th and 90th percentile over their median, over draws of the law's constants: of size, tokens, cost.
 

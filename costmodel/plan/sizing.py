@@ -267,7 +267,7 @@ def _plan(search: Search, curve: Curve, blank: SizePlan) -> SizePlan:
         stated=candidate(own) if np.isfinite(least[own]) else None,
         rows=tuple(candidate(i) for i in sorted(shown)),
         curve=tuple(candidate(i) for i in range(min(shown), max(shown) + 1) if np.isfinite(least[i])),
-        ranges=_ranges_by_law(candidate(best), search.spread()),
+        ranges=_ranges_by_law(candidate(best), search.spread),
         flat=_flat(n, least <= limit, best),
     )
 
@@ -308,7 +308,7 @@ def _finished(plan: SizePlan, search: Search, curve: Curve) -> SizePlan:
         batch = str(error)
     return replace(
         plan,
-        ranges={**plan.ranges, **_ranges_of_cost(plan, best, search.spread(), money)},
+        ranges={**plan.ranges, **_ranges_of_cost(plan, best, search.spread, money)},
         rivals={} if search.quality.unique else search.rivals(grid.parameters[balanced], curve.tokens[balanced]),
         batch_tokens=batch_tokens,
         batch=batch,
