@@ -9,7 +9,6 @@ from costmodel.fields import TRAINING
 from costmodel.job import Job, Layout
 from costmodel.outcome import Outcome
 from costmodel.parallel.layout import choose, obstacle, possible
-from costmodel.program import Program
 from costmodel.source import clash
 from costmodel.workloads import serve, train, train_memory, train_program
 
@@ -21,14 +20,14 @@ def lay_out(said: Job, kind: str) -> Layout:
     """The layout of a job: what it states, and the first that fits for the rest."""
     training = kind in TRAINING
     job = train_program.fill(said) if training else said
-    programs: dict[tuple[int, int], Program] = {}  # most candidates share one: it depends on these two alone
+    shards: dict[tuple[int, int], train_memory.Shard] = {}  # most candidates share one: it depends on these two alone
 
     def fits(candidate: Job) -> object:
         if training:
             key = id(candidate.parallelism.tp), id(candidate.parallelism.micro_batch)
-            if key not in programs:
-                programs[key] = train_program.sharded(candidate)
-            parts = train_memory.memory(candidate, programs[key])
+            if key not in shards:
+                shards[key] = train_memory.shard_of(candidate, train_program.sharded(candidate))
+            parts = train_memory.memory(candidate, shards[key])
             return sum(parts.values()) <= candidate.hardware.memory
         return serve.most_sequences(candidate) >= ops.minimum(ENOUGH_SEQUENCES, candidate.traffic.max_sequences)
 

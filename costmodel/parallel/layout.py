@@ -144,11 +144,11 @@ def _choose(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
     return chosen
 
 
-def _candidates(job: Job, training: bool) -> Iterator[Layout]:
-    """Layouts in order; of tp, pp and dp, those unsaid follow from the others where they can."""
+def _candidates(job: Job, training: bool) -> Iterator[list[Layout]]:
+    """Layouts in order, those that share the model out alike together; what is unsaid follows where it can."""
     said, devices = job.parallelism, job.devices
     recomputes = _options(said.recompute, (0.0, 1.0, 2.0) if training else (0.0,))
-    zeros = _options(said.zero, (0.0, 1.0, 2.0, 3.0) if training else (0.0,))
+    zeros = _options(said.zero, (0.0, 1.0, 2.0, 3.0) if training and not _tables(job) else (0.0,))
     micro_batch = 1.0 if said.micro_batch is None else said.micro_batch
     vp = 1.0 if said.vp is None else said.vp
     pairs: Iterable[tuple[Number, Number]] = [(said.pp, said.tp)]
@@ -165,8 +165,10 @@ def _candidates(job: Job, training: bool) -> Iterator[Layout]:
         dp = devices / (tp * pp) if said.dp is None else said.dp
         if number and not _any(dp >= 1):
             continue  # more shards than devices, whatever is recomputed
-        for recompute, zero in product(recomputes, zeros):
-            yield Layout(tp, pp, dp, vp, zero, micro_batch, recompute, said.sequence_parallel)
+        yield [
+            Layout(tp, pp, dp, vp, zero, micro_batch, recompute, said.sequence_parallel)
+            for recompute, zero in product(recomputes, zeros)
+        ]
 
 
 def _tables(job: Job) -> bool:
@@ -185,18 +187,19 @@ def _enough_micro_batches(job: Job, layout: Layout) -> Any:
 
 def _first(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
     candidates = _candidates(job, training)
-    chosen, found = next(candidates), False
-    for layout in chain([chosen], candidates):
-        candidate = replace(job, parallelism=layout)
-        good = possible(candidate, said)
+    start = next(candidates)
+    chosen, found = start[0], False
+    for alike in chain([start], candidates):
+        good = possible(replace(job, parallelism=alike[0]), said)
         if said.parallelism.tp is None and not (training and _tables(job)):
-            good = _both(good, layout.tp <= job.hardware.scale_up_domain)
+            good = _both(good, alike[0].tp <= job.hardware.scale_up_domain)
         if not _any(good):
             continue
-        chosen = _merge(_both(_not(found), good), layout, chosen)
-        found = _either(found, _both(good, fits(candidate)))
-        if _all(found):
-            break
+        for layout in alike:
+            chosen = _merge(_both(_not(found), good), layout, chosen)
+            found = _either(found, _both(good, fits(replace(job, parallelism=layout))))
+            if _all(found):
+                return chosen
     return chosen
 
 

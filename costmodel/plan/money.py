@@ -23,7 +23,7 @@ from costmodel.source import clash
 from costmodel.sweeping import sweep
 
 STEP = 0.03  # between sizes, in ln N
-TOKENS = np.geomspace(1e7, 1e17, 81)  # at which training is priced; between them its cost is close to proportional
+TOKENS = np.geomspace(1e7, 1e17, 41)  # at which training is priced; between them its cost is close to proportional
 FIELDS = ("layers", "hidden", "heads", "kv_heads", "ffn")
 PATHS = tuple(f"model.{name}" for name in FIELDS)
 OF_TRAINING = ("workload", "precision", "parallelism", "compression")

@@ -14,7 +14,7 @@ from costmodel.units import Number
 from costmodel.workloads.formulas import run as f_run
 from costmodel.workloads.formulas import step as f_step
 from costmodel.workloads.formulas import work as f_work
-from costmodel.workloads.train_memory import memory
+from costmodel.workloads.train_memory import memory, shard_of
 from costmodel.workloads.train_program import items, micro_batches, queries, sharded, whole
 from costmodel.workloads.train_step import step
 
@@ -25,7 +25,7 @@ def outcome(job: Job) -> Outcome:
     shard, model = sharded(job), whole(job, queries(job))
     amount, each = items(job)
     unit = "tokens" if work.samples is None else "samples"
-    memory_parts = memory(job, shard)
+    memory_parts = memory(job, shard_of(job, shard))
     step_parts = step(job, shard)
     step_time = ops.total(step_parts)
     steps = f_work.steps(amount, work.global_batch, each)
