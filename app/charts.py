@@ -141,18 +141,16 @@ NAMED = {"best": "star", "compute_optimal": "diamond", "stated": "square-open"}
 def sizes(plan: SizePlan) -> None:
     """Training and serving cost of sizes around the best, one on the other, with the sizes that have a name."""
     figure = go.Figure()
-    for name, values, colour in (
-        ("training", [row.training_usd for row in plan.curve], PART),
-        ("serving", [row.serving_usd for row in plan.curve], WHOLE),
-    ):
+    parts = {"training": (PART, {"hoverinfo": "skip"}), "serving": (WHOLE, _read(plan))}
+    for name, (colour, hover) in parts.items():
         figure.add_scatter(
             x=[row.parameters for row in plan.curve],
-            y=values,
+            y=[getattr(row, f"{name}_usd") for row in plan.curve],
             name=name,
             stackgroup="cost",
             mode="lines",
             line={"color": colour, "width": 1},
-            hoverinfo="skip",
+            **hover,
         )
     _named(figure, plan, "total_usd")
     figure.update_yaxes(title="cost [USD]", exponentformat="B", rangemode="tozero")
@@ -172,8 +170,8 @@ def losses(plan: SizePlan) -> None:
         y=[row.loss for row in plan.curve],
         mode="lines",
         line={"color": PART},
-        hoverinfo="skip",
         showlegend=False,
+        **_read(plan),
     )
     _named(figure, plan, "loss")
     figure.update_yaxes(title="loss [nats per token]")
@@ -182,16 +180,7 @@ def losses(plan: SizePlan) -> None:
 
 
 def _named(figure: go.Figure, plan: SizePlan, height: str) -> None:
-    """What to read at each size, and the sizes that have a name with a symbol of their own."""
-    figure.add_scatter(
-        x=[row.parameters for row in plan.curve],
-        y=[getattr(row, height) for row in plan.curve],
-        mode="markers",
-        marker={"color": drawing.GREY, "size": 3},
-        customdata=[_hover(row) for row in plan.curve],
-        hovertemplate="%{customdata}<extra></extra>",
-        showlegend=False,
-    )
+    """The sizes that have a name, with a symbol of their own."""
     for name, symbol in reversed(NAMED.items()):
         row = getattr(plan, name)
         if row is not None:
@@ -203,6 +192,11 @@ def _named(figure: go.Figure, plan: SizePlan, height: str) -> None:
                 marker={"symbol": symbol, "size": 14, "color": drawing.GREY, "line": {"width": 2}},
                 hoverinfo="skip",
             )
+
+
+def _read(plan: SizePlan) -> dict[str, Any]:
+    """What to read at each size of the curve."""
+    return {"customdata": [_hover(row) for row in plan.curve], "hovertemplate": "%{customdata}<extra></extra>"}
 
 
 def _hover(row: Candidate) -> str:
