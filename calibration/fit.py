@@ -10,6 +10,7 @@ import numpy as np
 
 from costmodel.calibration.law import Columns, Facts, Law, Record
 from costmodel.ranges import Z90
+from costmodel.units import counted
 
 NOISE = 0.15  # scatter of ln(time) about a law: where residuals begin to count less than squared
 STARTS = 3  # the prior's centre, then deterministic points about it
@@ -64,7 +65,7 @@ class Fit:
 
     def report(self) -> str:
         """Constants with errors, correlations worth knowing, residuals and warnings, as text."""
-        lines = [f"{self.law.name}: {len(self.residuals)} records"]
+        lines = [f"{self.law.name}: {counted(len(self.residuals), 'record')}"]
         for c in self.law.constants:
             value, error = self.constants[c.name], self.errors[c.name]
             lines.append(f"  {c.name + ':':24}{value:.4g} ± {value * error:.2g} {c.unit} ({error:.1%})")

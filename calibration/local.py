@@ -21,7 +21,6 @@ from costmodel.operators.eager import backward_from_start_time, fresh_rate, fres
 from costmodel.ranges import Z90
 
 Told = Callable[[str, float], None]
-SOURCE = "measured-here"
 DIGITS = 4
 LARGE = fresh_time.defaults["largest_kept"]  # bytes of an array that is not kept for reuse
 PROCESS = 0.4e9  # bytes of a process that has loaded its libraries
@@ -344,12 +343,18 @@ def _constant(result: Fit, name: str, unit: str) -> dict[str, Any]:
 
 
 def _stated(value: float, unit: str) -> dict[str, Any]:
-    return {"value": value, "unit": unit, "source": SOURCE, "note": "not fitted here"}
+    return {"value": value, "unit": unit, "source": profiles.MEASURED, "note": "not fitted here"}
 
 
 def _told(value: float, error: float, unit: str) -> dict[str, Any]:
     low, high = value * np.exp(-Z90 * error), value * np.exp(Z90 * error)
-    return {"value": _rounded(value), "low": _rounded(low), "high": _rounded(high), "unit": unit, "source": SOURCE}
+    return {
+        "value": _rounded(value),
+        "low": _rounded(low),
+        "high": _rounded(high),
+        "unit": unit,
+        "source": profiles.MEASURED,
+    }
 
 
 def _rounded(value: float) -> float:

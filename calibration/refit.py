@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from costmodel.calibration import local, profiles, records
+from costmodel.units import counted
 
 # Machines measured as a whole whose profiles ship, with their records: name, what it is.
 MACHINES = {
@@ -21,7 +22,7 @@ def main() -> None:
     profiles.write(made)
     for name, content in made.items():
         for group, quality in content["fit"].items():
-            told = f"{quality['n']} records, error {quality['median']:.1%} median, {quality['p90']:.0%} p90"
+            told = f"{counted(quality['n'], 'record')}, error {quality['median']:.1%} median, {quality['p90']:.0%} p90"
             print(f"{name} {group}: {told}, bias {quality['bias']:+.1%}", file=sys.stderr)
             for warning in quality.get("warnings", ()):
                 print(f"  {warning}", file=sys.stderr)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from costmodel import engine
+from costmodel import engine, profile
 from costmodel.catalog import prices
 from costmodel.fields import TRAINING
 from costmodel.job import numbers
@@ -16,13 +16,19 @@ from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved
 from costmodel.scenario import Scenario
 from costmodel.units import shortened
+from costmodel.workloads.formulas.serving import devices_for_rate
 from costmodel.workloads.formulas.step import tokens_per_step
 from costmodel.workloads.train_program import items, usual_batch
 
 # Assumptions that a scenario states under another name.
-SAID_AS = {"costs.rate": "costs.staff", "profile.framework.host_time_per_step": "engine.host_time"}
+SAID_AS = {
+    "costs.rate": "costs.staff",
+    "costs.team": "costs.staff",
+    "profile.framework.host_time_per_step": "engine.host_time",
+}
 OF_BOUGHT = ("hardware_price", "hardware_life", "hosting", "utilisation")  # fields of costs
 CHEAPER = ("spot", "reserved-1y", "reserved-3y")  # than on demand
+SEARCHED, MOST_DEVICES = 1024, 10_000_000  # numbers of devices tried, and what a scenario allows
 CLEARLY = 1.5  # times the throughput at which another layout is worth a word
 
 
@@ -71,8 +77,13 @@ def _remedy(resolved: Resolved, path: str) -> str | None:
     """How to know an assumption better; None for one that a scenario cannot state."""
     section, _, name = SAID_AS.get(path, path).partition(".")
     if section == "profile":
+        if resolved.assumptions[path].source == profile.MEASURED:
+            return None
         if resolved.kind in TRAINING:
-            return "fit the laws to your own steps (costmodel calibrate --from-runs RUNS.csv)"
+            said = resolved.scenario.profile
+            fitted = said is not None and profile.load(said).get("runs")
+            fit = "add runs of other sizes and layouts to the fit" if fitted else "fit the laws to your own steps"
+            return f"{fit} (costmodel calibrate --from-runs RUNS.csv)"
         return "measure the device (docs/calibration.md)"
     said = getattr(resolved.scenario, section)
     return f"state {section}.{name}" if name in getattr(type(said), "model_fields", {}) else None
@@ -110,9 +121,11 @@ def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
 def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
     answered = result.performance["requests_per_s"]
     if overloaded(result, resolved.kind):
+        enough = enough_devices(resolved, result)
         yield (
             f"{shortened(answered)} of the {shortened(result.job.traffic.request_rate)} requests/s that arrive "
-            "are answered, the others queue up without end; add devices"
+            f"are answered, the others queue up without end; "
+            + (f"{enough:,} devices keep up: --set devices={enough}" if enough else "add devices")
         )
     if result.feasible and resolved.scenario.parallelism.tp is None:
         tp, best = best_degree(resolved)
@@ -121,6 +134,25 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
                 f"the first layout that fits has tp {result.job.parallelism.tp:g}; another answers "
                 f"{best / answered:.2g} times as many requests on these devices: --set parallelism.tp={tp:g}"
             )
+
+
+def enough_devices(resolved: Resolved, result: Outcome) -> int | None:
+    """The smallest number of devices that answers all requests, each in its first layout that fits; None if unknown.
+
+    So many replicas as the present one are enough; below them, another layout may be.
+    """
+    job, layout = numbers(resolved.assumptions), result.job.parallelism
+    most = int(
+        devices_for_rate(
+            job.traffic.request_rate, result.performance["requests_per_s"], job.devices, layout.tp, layout.pp
+        )
+    )
+    devices = np.arange(max(job.devices, most - SEARCHED), min(most, MOST_DEVICES)) + 1.0
+    if not devices.size:
+        return None
+    found = engine.complete(replace(job, devices=devices), resolved.kind)
+    good = devices[found.feasible & ~overloaded(found, resolved.kind)]
+    return int(good[0]) if good.size else None
 
 
 def best_degree(resolved: Resolved) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel import ops
+from costmodel.costs.staff import team_size
 from costmodel.fields import TRAINING
 from costmodel.job import Job, Layout
 from costmodel.outcome import Outcome
@@ -36,6 +37,8 @@ def lay_out(said: Job, kind: str) -> Layout:
 
 def outcome(job: Job, kind: str) -> Outcome:
     """The outcome of a job whose layout is complete; `kind` is train, finetune, serve or infer."""
+    if job.costs.people is None:
+        job = replace(job, costs=replace(job.costs, people=team_size(job.devices, job.costs.team)))
     if kind in TRAINING:
         return train.outcome(train_program.fill(job))
     return serve.outcome(job, finite=kind == "infer")

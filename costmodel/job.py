@@ -176,6 +176,7 @@ class Costs:
     checkpoint_bandwidth: BytesPerSecond
     retention: Seconds
     people: People
+    team: People
     rate: UsdPerPersonSecond
     working_share: Fraction
     device_mtbf: Seconds

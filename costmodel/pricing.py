@@ -8,8 +8,9 @@ from costmodel.architectures.kinds import Architecture, Samples
 from costmodel.book import RULE, USER, Book
 from costmodel.catalog import CatalogError, economics, embodied, grids, prices, pue
 from costmodel.device import Device
+from costmodel.fields import TRAINING
 from costmodel.scenario import Scenario
-from costmodel.units import HOUR, MONTH, YEAR
+from costmodel.units import HOUR, MONTH, YEAR, counted
 from costmodel.workloads.formulas.run import mean_time_between_failures
 
 
@@ -30,7 +31,7 @@ def costs(book: Book, scenario: Scenario, device: Device, made: Architecture) ->
     if rental is None or said.price is not None:
         book.given_or("costs.price", said.price, 0.0, RULE, note="no rent is known" if unpriced else "not rented")
     else:
-        note = f"{rental.provider}, {rental.date}; range of {rental.rows} offers"
+        note = f"{rental.provider}, {rental.date}; range of {counted(rental.rows, 'offer')}"
         book.set("costs.price", rental.value, "catalog", rental.source, rental.low, rental.high, note)
     _capital(book, said, device, own, yours)
     _surroundings(book, said, device)
@@ -91,21 +92,26 @@ def _storage(book: Book, said: Any, samples: Samples | None) -> None:
 
 
 def _staff(book: Book, said: Any, kind: str) -> None:
-    shared = kind in ("serve", "infer") and said.staff is None
-    people, rate, low, high, status, source = 0.0, 0.0, None, None, "given", USER
-    if shared or said.staff == "none":
-        note = "none of its own: shared with other services"
-        status, source = ("default", RULE) if shared else (status, source)
-    elif said.staff is not None and not isinstance(said.staff, str):
-        people, rate, note = said.staff.people, said.staff.rate, ""
-    else:
-        preset = economics.staff_preset(said.staff or "industry")
-        people, rate, low, high = preset.heads, preset.rate, preset.rate_low, preset.rate_high
+    usual, team = economics.staff_preset("industry"), economics.value("staff:industry_team")
+    people: float | None = 0.0
+    rate, low, high, status, source, note = 0.0, None, None, "given", USER, "none of its own"
+    if said.staff is None and kind not in TRAINING:
+        status, source, note = "default", RULE, "none of its own: shared with other services"
+    elif said.staff is None or (isinstance(said.staff, str) and said.staff != "none"):
+        preset = economics.staff_preset(said.staff) if said.staff else usual
+        people = preset.heads if said.staff else None
+        rate, low, high = preset.rate, preset.rate_low, preset.rate_high
         status, source, note = "given" if said.staff else "catalog", preset.source, preset.preset
-    book.set("costs.people", people, status, source, note=note)
+    elif said.staff != "none":
+        people, rate, note = said.staff.people, said.staff.rate, ""
     book.set("costs.rate", rate, status, source, low, high, note)
-    hours = economics.staff_preset("industry")
-    book.set("costs.working_share", hours.working_share, "catalog", hours.source, note="paid working time")
+    if people is None:
+        book.set("costs.people", None, status, "cottier-2022", note="costs.team, by the number of devices")
+        book.set("costs.team", team.mid, status, team.source, team.low, team.high, "people on a run of 64 devices")
+    else:
+        book.set("costs.people", people, status, source, note=note)
+        book.set("costs.team", None, status, source, note="does not apply")
+    book.set("costs.working_share", usual.working_share, "catalog", usual.source, note="paid working time")
     failures = economics.value("failures:per_device_hour")
     book.set(
         "costs.device_mtbf",

@@ -19,6 +19,7 @@ from costmodel.operators.memory_bound import CLASSES
 FOLDER = Path(__file__).parent / "catalog" / "data" / "profiles"
 SCHEMA = "costmodel/profile/1"
 LOCAL = "local"  # the profile of the machine that this runs on
+MEASURED = "measured-here"  # source of a constant that was measured by its user
 UNMEASURED = "prior"  # the profile of a device that has none
 FAMILY = {
     **dict.fromkeys(("fp64", "fp32", "tf32"), "32bit"),

@@ -16,7 +16,11 @@ SECTION = "assumptions"
 # Parts of a job that a scenario describes as a whole, in its own words.
 DESCRIBED = ("model", "devices", "parallelism", "workload")
 # Figures that another section has a word for.
-ELSEWHERE = {"costs.own": "costs.pricing", "traffic.max_sequences": "engine.max_sequences"}
+ELSEWHERE = {
+    "costs.own": "costs.pricing",
+    "costs.people": "costs.staff",
+    "traffic.max_sequences": "engine.max_sequences",
+}
 FAR = 100.0
 NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s", "FLOP/s": "TFLOP/s"}  # to write than SI
 

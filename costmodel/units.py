@@ -189,6 +189,12 @@ def shortened(value: float, digits: int = 3) -> str:
     return f"{float(f'{value:.{digits}g}'):g}"
 
 
+def counted(number: int | str, noun: str) -> str:
+    """A count, or one as it is shown, with its noun: "1 point", "1,024 points"."""
+    shown = number if isinstance(number, str) else f"{number:,}"
+    return f"{shown} {noun}" if shown == "1" else f"{shown} {noun}s"
+
+
 def count(text: object) -> float:
     """A dimensionless number: 1000000, "1e12", "2 T", "70 B", "12%".
 

@@ -165,7 +165,7 @@ def test_grid_intensities():
     assert per_kwh(grids.intensity("sweden").value) == pytest.approx(0.0407, rel=0.01)
     assert grids.intensity("SWE") == grids.intensity("se")
     assert grids.intensity("us-east4").code == "gcp:us-east4"
-    with pytest.raises(CatalogError, match="'azure:east-us' or 'gcp:us-east4'"):
+    with pytest.raises(CatalogError, match="'azure:east-us' or 'aws:us-east-1'"):
         grids.intensity("virginia")  # not 'IND' or 'ARG', whose letters are as near
     with pytest.raises(CatalogError, match="did you mean 'Ireland'"):
         grids.intensity("irland")

@@ -24,6 +24,7 @@ from costmodel.report.catalog import TABLES, listing
         ("engines", r"cpu-epyc-2core +0.201 +25 +1.41 +0.4 +8,192"),
         ("engines h100-sxm", r"host time per step +3 ms"),
         ("hardware h100-sxm", r"peak bf16 +989.4 TFLOP/s"),
+        ("grids virginia", r"aws:us-east-1 +416 .*Northern Virginia, United States"),
         ("grids DE", r"value +380.9 g/kWh"),
     ],
 )

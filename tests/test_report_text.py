@@ -4,12 +4,15 @@ from itertools import product
 
 import pytest
 
+import costmodel
 from costmodel.advice import narrowing
 from costmodel.api import estimate
 from costmodel.fields import figure
 from costmodel.loading import load
-from costmodel.report.quantities import interval, number, with_range
+from costmodel.report.quantities import interval, number, show, with_range
+from costmodel.report.sweep import sentence as sweep_sentence
 from costmodel.report.text import render, sentence
+from costmodel.units import counted
 
 TRAIN = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
 IMAGES = {"model": "torchvision-resnet50", "hardware": "h100-sxm", "devices": 8}
@@ -73,6 +76,30 @@ def test_serving_says_speed_and_cost(kind):
     for label in ("output tokens per second", "cost per million output tokens", "time to first token"):
         assert f"\n{label} " in text
     assert "\ntime per output token " in text
+
+
+def test_a_team_grows_with_the_run_unless_it_is_stated():
+    def people(devices, **costs):
+        return estimate(TRAIN | {"devices": devices, "ranges": False, "costs": costs}).outcome.job.costs.people
+
+    # One person to eight devices, up to eight of each; then with the root: GPT-3 had 10,000 devices and 25 people, but
+    # Llama 3 on 16,384 had 220.
+    assert [people(n) for n in (1, 8, 64, 256, 16384)] == [0.125, 1, 8, 16, 128]
+    assert people(8, staff="industry") == 8
+    assert people(8, staff={"people": 3, "rate": "1 USD/h"}) == 3
+    said = {a.path: a for a in estimate(TRAIN | {"devices": 256}).assumptions}
+    assert (said["costs.people"].value, said["costs.people"].status) == (16, "inferred")
+    assert (said["costs.team"].low, said["costs.team"].high) == (3, 20)
+    assert estimate(TRAIN | {"costs": {"staff": "none"}}).totals["staff_hours"] == 0
+
+
+def test_one_of_a_thing_is_not_many():
+    one = costmodel.sweep(TRAIN | {"ranges": False}, {"devices": [64]})
+    assert sweep_sentence(one, ["devices"]).startswith("1 of 1 point is feasible")
+    two = costmodel.sweep(TRAIN | {"ranges": False}, {"devices": [64, 128]})
+    assert sweep_sentence(two, ["devices"]).startswith("2 of 2 points are feasible")
+    assert [counted(n, "row") for n in (0, 1, 1024, "1 k")] == ["0 rows", "1 row", "1,024 rows", "1 k rows"]
+    assert [show(n * 1e9, "B*month") for n in (1, 2)] == ["1 GB-month", "2 GB-months"]
 
 
 def test_the_headline_splits_off_staff():

@@ -8,6 +8,7 @@ from costmodel import profile
 from costmodel.app import charts, checks, drawing, parts, taking
 from costmodel.report import evidence, machine
 from costmodel.report.validation import COLUMNS, cells
+from costmodel.units import counted
 
 HEADS = ("rows", "answered", *(heading for heading, *_ in COLUMNS))
 
@@ -51,7 +52,7 @@ def show_laws(name: str) -> None:
     sources = [{"law": law, "source": source, "records": count} for law, source, count in evidence.sources(made)]
     if sources:
         height = min(420, 38 + 35 * len(sources))
-        drawing.show_table(sources, f"{len(sources)} sources of records.", height=height)
+        drawing.show_table(sources, f"{counted(len(sources), 'source')} of records.", height=height)
     else:
         drawing.say("markdown", parts.plain(f"Measured on the machine itself: {machine.made_when(made)}."))
 

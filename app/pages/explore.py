@@ -17,6 +17,7 @@ from costmodel.report import axes as proposing
 from costmodel.report import explore as report
 from costmodel.report.table import columns as as_csv
 from costmodel.sweeping import SweepError, sweep, typed
+from costmodel.units import counted
 
 START = "devices"
 LONGEST_LIST, MOST_POINTS = 300, 400
@@ -116,7 +117,7 @@ if answer is not None:
         rows = report.rows(found, axes, list(dict.fromkeys([*names, "totals.cost_usd", "totals.time_s"])))
         table = drawing.show_table(
             rows,
-            f"{len(rows)} points with their figures, or why they have none.",
+            f"{counted(len(rows), 'point')} with their figures, or why they have none.",
             height=min(420, 38 + 35 * len(rows)),
             on_select="rerun",
             selection_mode="single-row",

@@ -22,6 +22,7 @@ from costmodel.calibration.runs.run import Run, RunError, Runs
 from costmodel.job import Assumption
 from costmodel.ranges import Z90, draw
 from costmodel.resolve import resolve
+from costmodel.units import counted
 from costmodel.validation.question import RULES
 
 # S.d. of ln(predicted / measured) inside one source, for reasons that no constant explains. Of step times .24 over 32
@@ -38,7 +39,6 @@ FARTHEST = 3.0  # s.d. of the prior that a constant may go
 STEP = 1e-3  # of differences
 IMPLAUSIBLE = 1000.0  # times off a prediction: no device or software explains it
 FOLDS = 20  # parts that are left out in turn, at most
-SOURCE = "measured-here"
 REPORTED = (COMPUTE_EFFICIENCY, "framework", "link", "network", "power")  # laws whose unmoved constants a report names
 
 Entry = dict[str, Any]
@@ -82,28 +82,45 @@ class SiteFit:
         return profiles.keep(self.profile["name"], self.profile)
 
     def report(self) -> str:
-        """Errors before and after, what moved and how surely, what did not, as text."""
-        runs = f"{self.runs} run{'s' * (self.runs != 1)}"
-        lines = [f"{self.profile['name']}: {runs} of {self.source}, starting from profile {self.base}", ""]
-        lines += [f"{f'error of {len(self.labels)} measurements':26}    median       p90"]
-        for name, errors in self.errors.items():
+        """What was compared, how far off it was and is, what the fit changed and how surely, as text."""
+        name, runs = self.profile["name"], counted(self.runs, "measured run")
+        off = f"predictions of {counted(len(self.labels), 'measurement')} are off by"
+        rows = {
+            "before": f"with profile {self.base}",
+            "after": f"with profile {name}",
+            "left_out": "each by a fit without it",
+        }
+        lines = [
+            f"{name}: profile {self.base}, its constants fitted to {runs} of {self.source}",
+            "",
+            f"{off:42}    median       p90",
+        ]
+        for key, words in rows.items():
+            errors = self.errors[key]
             figures = judged(errors) if errors is not None else None
             row = (
                 f"{figures['median']:10.1%}{figures['p90']:10.1%}" if figures else "  one configuration: cannot be told"
             )
-            lines.append(f"  {name.replace('_', ' '):24}{row}")
-        lines += ["", "moved" if self.moved else "nothing moved: the runs do not tell any constant beyond its range"]
+            lines.append(f"  {words:40}{row}")
+        lines += [
+            "",
+            "changed" if self.moved else "nothing changed: the runs tell no constant better than it was known",
+        ]
         for m in self.moved:
             value = f"{m.before:.4g} → {m.after:.4g} {m.unit if m.unit != '1' else ''}".rstrip()
-            lines.append(f"  {m.name:38}{value:32} ± {m.error:.0%}, runs tell {m.told:.0%}")
+            lines.append(f"  {m.name:38}{value:32} ± {m.error:.0%}, {m.told:.0%} of its doubt (variance) removed")
         if self.held:
             named = [name for name in self.held if name.partition(".")[0] in REPORTED]
-            rest = len(self.held) - len(named)
-            lines += ["", f"the prior decides, unmoved: {', '.join([*named, f'{rest} constants of operators'])}"]
-        spread = np.expm1(Z90 * self.scatter)
-        told = f"runs differ from each other by up to {spread:.0%} (8 of 10) beyond all constants"
+            rest = counted(len(self.held) - len(named), "constant")
+            lines += ["", f"unchanged, since the runs say too little of them: {', '.join([*named, rest])} of operators"]
+        spread = f"{np.expm1(Z90 * self.scatter):.0%}"
+        told = (
+            f"expect 8 of 10 other runs within {spread} of their predictions: so far apart runs lie for other reasons"
+        )
         if self.errors["left_out"] is None:
-            told = f"one configuration cannot tell how far others are off; published ones: {spread:.0%} (8 of 10)"
+            told = (
+                f"one configuration cannot tell how far off others are; of published ones 8 of 10 lie within {spread}"
+            )
         return "\n".join([*lines, "", told])
 
     def as_dict(self) -> Entry:
@@ -288,7 +305,9 @@ def _profile(
                 key, Moved(key, record["value"], float(value), record["unit"], _width(prior, z, error), float(told))
             )
             numbers = {n: float(f"{v:.4g}") for n, v in (("value", value), ("low", low), ("high", high))}
-            section[constant] = record | numbers | {"source": SOURCE, "note": f"the runs tell {told:.0%} of it"}
+            section[constant] = (
+                record | numbers | {"source": profiles.MEASURED, "note": f"the runs tell {told:.0%} of it"}
+            )
     return made, tuple(sorted(moved.values(), key=lambda m: -m.told))
 
 

@@ -44,8 +44,6 @@ class Staff:
 
     preset: str
     heads: float
-    heads_low: float
-    heads_high: float
     rate: float
     rate_low: float
     rate_high: float
@@ -99,8 +97,6 @@ def staff_preset(name: str) -> Staff:
     return Staff(
         preset=name,
         heads=team.mid,
-        heads_low=team.low,
-        heads_high=team.high,
         rate=staff_rate(pay.mid, factor),
         rate_low=staff_rate(pay.low, factor),
         rate_high=staff_rate(pay.high, factor),

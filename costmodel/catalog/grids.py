@@ -56,11 +56,12 @@ def _suggestions() -> dict[str, str]:
     """What to write for each name, that of the place of a cloud's region too: countries by name, regions by code."""
     found: dict[str, str] = {}
     for row in rows("grids"):
-        region = ":" in row["code"]
+        region, place = ":" in row["code"], row["name"]
         found |= {key(row["code"]): row["code"]}
-        found.setdefault(key(row["name"]), row["code"] if region else row["name"])
         if region:
-            found.setdefault(key(f"{row['name']} {row['code']}"), row["code"])
+            place = place.partition(",")[0]  # without the country
+            found.setdefault(key(f"{place} {row['code']}"), row["code"])
+        found.setdefault(key(place), row["code"] if region else place)
     return found
 
 

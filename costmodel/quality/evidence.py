@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from costmodel.catalog.table import number
+from costmodel.units import counted
 
 DATA = Path(__file__).with_name("data")
 
@@ -57,8 +58,7 @@ class Evidence:
     cases: tuple[Case, ...] = ()
 
     def __str__(self) -> str:
-        rows, sources = f"{self.rows} row{'s' * (self.rows != 1)}", len(self.sources)
-        return f"{rows} of {sources} source{'s' * (sources != 1)}"
+        return f"{counted(self.rows, 'row')} of {counted(len(self.sources), 'source')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from costmodel.report.quantities import number, show, with_range
+from costmodel.units import counted
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -84,7 +85,7 @@ def making(step: Compression) -> str:
         low, high = (second / 3600 for second in step.ranges["device_seconds"])
         hours += f" ({number(low, 2)}–{number(high, 2)})"
         cost = with_range(step.cost_usd, *step.ranges["cost_usd"], "USD")
-    text = f"{show(step.tokens, '1')} tokens, {hours} device-hours, {cost}"
+    text = f"{show(step.tokens, '1')} tokens, {counted(hours, 'device-hour')}, {cost}"
     if step.break_even_tokens is None:
         return f"{text}; no saving per token to pay it."
     return f"{text}; paid after {show(step.break_even_tokens, '1')} tokens."

@@ -11,6 +11,7 @@ from typing import Any
 from costmodel import profile, validation
 from costmodel.report.table import as_csv as csv_text
 from costmodel.report.validation import percent
+from costmodel.units import counted
 
 PUBLISHED = Path(validation.__file__).with_name("published.csv")
 TEXT, COUNTS = ("table", "group", "name"), ("rows", "answered")
@@ -34,7 +35,7 @@ def standing(table: str) -> str:
     judged = published()[table]["metric"]
     name, most = max(judged.items(), key=lambda item: item[1]["answered"])
     return (
-        f"{table}: of {most['answered']:,} measurements of {name}, half are predicted "
+        f"{table}: of {counted(most['answered'], 'measurement')} of {name}, half are predicted "
         f"within {percent(most['median'])} (a naive rule: {percent(most['naive_median'])}), nine tenths within "
         f"{percent(most['p90'])}; {percent(most['coverage_80'])} lie in their 80 % range."
     )

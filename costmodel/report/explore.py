@@ -11,6 +11,7 @@ import numpy as np
 from costmodel.plan.pareto import front
 from costmodel.report.quantities import show, with_range
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
+from costmodel.units import counted
 
 Columns = Mapping[str, np.ndarray]
 
@@ -38,9 +39,9 @@ def trade_off(found: Columns, kind: str) -> tuple[str, str]:
 def sentence(found: Columns, axes: Sequence[str], name: str) -> str:
     """Where the figure is best, and how many points have an answer."""
     label, unit = FIGURES[name]
-    count, fits = len(found["feasible"]), int(np.count_nonzero(found["feasible"]))
-    if not fits:
-        return f"None of {count} points is feasible: {', '.join(_reasons(found))}."
+    points, bad = counted(len(found["feasible"]), "point"), int(np.count_nonzero(~found["feasible"]))
+    if bad == len(found["feasible"]):
+        return f"None of {points} is feasible: {', '.join(_reasons(found))}."
     most = any(word in label for word in MORE_IS_BETTER)
     place = int((np.nanargmax if most else np.nanargmin)(found[name]))
     best = show(float(found[name][place]), unit)
@@ -48,7 +49,8 @@ def sentence(found: Columns, axes: Sequence[str], name: str) -> str:
         value, low, high = (float(found[column][place]) for column in (name, f"{name}.p10", f"{name}.p90"))
         best = with_range(value, low, high, unit)
     text = f"{'Highest' if most else 'Lowest'} {label}: {best}"
-    rest = "" if fits == count else f" {count - fits} of {count} points are not feasible: {', '.join(_reasons(found))}."
+    are = "is" if bad == 1 else "are"
+    rest = f" {bad} of {points} {are} not feasible: {', '.join(_reasons(found))}." if bad else ""
     return f"{text} at {point(found, axes, place)}.{rest}"
 
 
@@ -60,8 +62,8 @@ def front_sentence(found: Columns, axes: Sequence[str], names: tuple[str, str], 
         f"{point(found, axes, place)} ({', '.join(show(float(found[n][place]), FIGURES[n][1]) for n in names)})"
         for place in ends
     )
-    count = int(np.count_nonzero(found["feasible"]))
-    return f"{len(places)} of {count} points are not beaten in {labels} by another: {' to '.join(said)}."
+    points, are = counted(int(np.count_nonzero(found["feasible"])), "point"), "is" if len(places) == 1 else "are"
+    return f"{len(places)} of {points} {are} not beaten in {labels} by another: {' to '.join(said)}."
 
 
 def _reasons(found: Columns, most: int = 2) -> list[str]:

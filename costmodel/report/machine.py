@@ -10,6 +10,7 @@ from costmodel import profile
 from costmodel.device import device
 from costmodel.report.quantities import interval, show
 from costmodel.report.table import aligned
+from costmodel.units import counted
 
 Profile = Mapping[str, Any]
 Cells = list[tuple[str, ...]]
@@ -71,7 +72,9 @@ def _said(made: Profile) -> str:
         return f"{said}. How well its laws fit is not recorded: run costmodel calibrate."
     records = sum(int(row["n"]) for row in judged.values())
     middle = median(row["median"] for row in judged.values())
-    return f"{said}. Its {len(judged)} laws, fitted to {records:,} records, have a median error of {middle:.0%}."
+    return (
+        f"{said}. Its {len(judged)} laws, fitted to {counted(records, 'record')}, have a median error of {middle:.0%}."
+    )
 
 
 def fit(made: Profile) -> Cells:

@@ -41,6 +41,7 @@ SCALES = {
     "fraction": ((1.0, ""),),
 }
 ONE = {"1 days": "1 day", "1 years": "1 year", "1 hours": "1 hour", "1 people": "1 person"}
+ONE |= {f"1 {name}": f"1 {name.removesuffix('s')}" for _, name in SCALES["B*month"]}
 
 
 def show(value: float, unit: str, digits: int = 3) -> str:

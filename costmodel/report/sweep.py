@@ -10,6 +10,7 @@ import numpy as np
 from costmodel.report.quantities import show, with_range
 from costmodel.report.table import aligned
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
+from costmodel.units import counted
 
 # The figures that text and charts show, those that the sweep has; what people look at first comes first.
 TRAINING = ("totals.time_s", "totals.cost_usd", "memory.used_bytes", "totals.energy_j", "totals.carbon_kg")
@@ -40,9 +41,10 @@ def label(column: str) -> tuple[str, str]:
 def sentence(found: Mapping[str, Any], axes: Sequence[str]) -> str:
     """How many points are feasible, and which of them are best."""
     feasible = found["feasible"]
-    said = f"{feasible.sum():,} of {len(feasible):,} points are feasible"
-    if not feasible.any():
-        return f"None of {len(feasible):,} points is feasible: {found['reason'][0]}."
+    count, points = int(feasible.sum()), counted(len(feasible), "point")
+    if not count:
+        return f"None of {points} is feasible: {found['reason'][0]}."
+    said = f"{count:,} of {points} {'is' if count == 1 else 'are'} feasible"
     bests = []
     varying = [c for c in shown(found) if np.nanmin(found[c]) < np.nanmax(found[c])]
     for column in varying[:2]:
@@ -71,7 +73,7 @@ def as_text(found: Mapping[str, Any], axes: Sequence[str], bars: bool = False) -
         head += f"  {label(columns[1])[0]}"
     lines = [f"{line:{len(head)}}  {note}".rstrip() for line, note in zip(lines, notes, strict=True)]
     if len(found["feasible"]) > count:
-        lines.append(f"{len(found['feasible']) - count:,} more rows; -o csv lists all.")
+        lines.append(f"{counted(len(found['feasible']) - count, 'more row')}; -o csv lists all.")
     return "\n".join([sentence(found, axes), "", head, *lines])
 
 

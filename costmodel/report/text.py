@@ -9,6 +9,7 @@ from costmodel.advice import narrowing
 from costmodel.fields import TRAINING
 from costmodel.job import RECOMPUTE
 from costmodel.report.quantities import interval, show, with_range
+from costmodel.units import counted
 from costmodel.workloads.formulas.step import tokens_per_step
 
 if TYPE_CHECKING:
@@ -96,12 +97,13 @@ def asked(answer: Estimate) -> str:
     work, traffic = job.workload, job.traffic
     if kind in TRAINING and work.samples is not None:
         epochs = "once" if work.epochs == 1 else f"{show(work.epochs, '1')} times"
-        return f"Work: {show(work.samples, '1')} samples, {epochs} over, global batch {show(work.global_batch, '1')}."
+        samples = counted(show(work.samples, "1"), "sample")
+        return f"Work: {samples}, {epochs} over, global batch {show(work.global_batch, '1')}."
     if kind in TRAINING:
         batch = show(tokens_per_step(work.global_batch, work.sequence), "1")
         return (
-            f"Work: {show(work.tokens, '1')} tokens in sequences of {show(work.sequence, '1')}, "
-            f"global batch {show(work.global_batch, '1')} ({batch} tokens)."
+            f"Work: {counted(show(work.tokens, '1'), 'token')} in sequences of {show(work.sequence, '1')}, "
+            f"global batch {show(work.global_batch, '1')} ({counted(batch, 'token')})."
         )
     if traffic.request_rate is not None:
         load = f"{show(traffic.request_rate, 'requests/s')} arriving"
@@ -109,8 +111,10 @@ def asked(answer: Estimate) -> str:
         load = f"{show(traffic.concurrency, '1')} in flight per replica"
     else:
         load = f"at {traffic.utilisation:.0%} of saturation"
-    subject = f"{show(work.requests, '1')} requests" if kind == "infer" else "requests"
-    prompt = "a sample each" if work.input_tokens is None else f"prompts of {show(work.input_tokens, '1')} tokens"
+    subject = counted(show(work.requests, "1"), "request") if kind == "infer" else "requests"
+    prompt = (
+        "a sample each" if work.input_tokens is None else f"prompts of {counted(show(work.input_tokens, '1'), 'token')}"
+    )
     reply = "" if work.output_tokens is None else f" and answers of {show(work.output_tokens, '1')}"
     return f"Work: {subject} with {prompt}{reply}, {load}."
 

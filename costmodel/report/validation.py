@@ -12,6 +12,7 @@ from costmodel.report.html import Block, sheet
 from costmodel.report.quantities import number
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
+from costmodel.units import counted
 from costmodel.validation.summary import Result, Validation, by
 
 # Heading of a column, the statistic that it shows, and whether that has a sign.
@@ -107,11 +108,11 @@ def sentences(validation: Validation) -> list[str]:
 
 def _wrong(metric: str, summary: Mapping[str, Any]) -> str:
     if not summary["answered"]:
-        return f"{metric}: none of {summary['rows']:,} measurements answered"
+        return f"{metric}: none of {counted(summary['rows'], 'measurement')} answered"
     median, worst, naive, held = (percent(summary[n]) for n in ("median", "worst", "naive_median", "coverage_80"))
     return (
         f"{metric} is typically {median} off (naive baseline {naive}), at worst {worst}; 80 % ranges hold {held} of "
-        f"{summary['answered']:,} measurements answered, of {summary['rows']:,}"
+        f"{counted(summary['answered'], 'measurement')} answered, of {summary['rows']:,}"
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from costmodel.units import counted
+
 LARGEST_FILE = 200_000_000
 LEAST, MOST = 1e-15, 1e21  # what a measurement or a size may be: beyond it something is wrong
 
@@ -123,7 +125,7 @@ def _lines(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
 
 def _row(file: str, line: int, header: list[str], cells: list[str]) -> Row:
     if len(cells) != len(header):
-        wrong = f"{len(cells)} cells, but {len(header)} columns; quote cells that hold a comma"
+        wrong = f"{counted(len(cells), 'cell')}, but {counted(len(header), 'column')}; quote cells that hold a comma"
         raise _error(file, line, min(len(cells), len(header)) + 1, wrong)
     said = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
     numbers = {}

@@ -124,6 +124,12 @@ def served_rate(rate: PerSecond, capacity: PerSecond) -> PerSecond:
     return ops.minimum(rate, capacity)
 
 
+@formula(r"n_{dev}", source="definition")
+def devices_for_rate(rate: PerSecond, answered: PerSecond, devices: Count, tp: Count, pp: Count) -> Count:
+    """Devices of the replicas that answer `rate`, when those on `devices` answer no more than `answered`."""
+    return ops.ceil(rate * replicas(devices, tp, pp) / answered) * tp * pp
+
+
 @formula(r"t_{all}", source="definition")
 def time_for_requests(requests: Count, rate: PerSecond, latency: Seconds) -> Seconds:
     """Time to work off a batch of requests: at full rate, and never less than one request takes."""
