@@ -137,16 +137,18 @@ def _precision(book: Book, scenario: Scenario, device: Device, made: Architectur
     else:
         book.set("precision.unpacking", 0.0, "default", "definition", note="no weights are unpacked in memory")
     book.set("precision.logits", formats.number_format("fp32").bytes, "default", "micikevicius-2018", note="fp32")
-    _optimizer(book, getattr(scenario.workload, "optimizer", "adamw"), plain.value, size)
+    _optimizer(book, getattr(scenario.workload, "optimizer", None), made, plain.value, size)
     return compute, held.sparse, unpacked and not training
 
 
-def _optimizer(book: Book, name: str, kept: float, moved: float) -> None:
+def _optimizer(book: Book, said: str | None, made: Architecture, kept: float, moved: float) -> None:
     """Set what an optimizer keeps and moves for each parameter, of so many bytes as it is kept and as it is moved."""
+    usual, published = made.optimizer
+    name, source = (said, "rajbhandari-2020") if said else (usual, f"{published}; rajbhandari-2020")
     moments = MOMENTS[name]
     state = kept_state_bytes(moments, kept)
     note = f"{name} with{'' if state > moments else 'out'} an fp32 copy"
-    book.set("precision.optimizer_state", state, "default", "rajbhandari-2020", note=note)
+    book.set("precision.optimizer_state", state, "default", source, note=note)
     traffic = update_bytes(state, moments, moved)
     book.set("precision.optimizer_traffic", traffic, "default", "rajbhandari-2020", note="state read and written")
 

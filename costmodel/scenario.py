@@ -97,7 +97,9 @@ class Training(Base):
     global_batch: Batch | None = Field(
         default=None, description="Sequences or samples per optimizer step; about 4 M tokens of text if unsaid."
     )
-    optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] = Field(default="adamw", description="Optimizer.")
+    optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] | None = Field(
+        default=None, description="Optimizer; if unsaid what such models are usually trained with: AdamW for text."
+    )
     adapters: Adapters | None = Field(default=None, description="What is trained alone; all weights if unsaid.")
 
     def _clashes(self) -> Iterator[tuple[str, str]]:

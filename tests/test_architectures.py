@@ -159,6 +159,19 @@ def test_samples_and_epochs_multiply():
     assert "tokens_per_s" not in once.outcome.performance
 
 
+@pytest.mark.parametrize(
+    # State per parameter, with an fp32 copy of weights in 16 bits: SGD remembers nothing (Naumov et al. 2019), momentum
+    # 4 B (He et al. 2016), Adam 8 B.
+    ("model", "source", "state"),
+    [("dlrm", "naumov-2019", 4), ("resnet-50", "he-2016", 8), ("bert-base", "loshchilov-2019", 12)],
+)
+def test_a_model_is_trained_with_its_usual_optimizer_unless_another_is_stated(model, source, state):
+    found = resolve(load(said(model))).assumptions["precision.optimizer_state"]
+    assert (found.value, found.source) == (state, f"{source}; rajbhandari-2020")
+    stated = resolve(load(said(model), ["workload.optimizer=adamw"])).assumptions["precision.optimizer_state"]
+    assert (stated.value, stated.source) == (12, "rajbhandari-2020")
+
+
 def test_throughput_is_near_published_rates():
     # timm on one A100, mixed precision: ResNet-50 trains at 2,600 images/s (pytorch-image-models issue 1491).
     work = {"kind": "train", "global_batch": 512}

@@ -23,7 +23,6 @@ from costmodel.calibration.runs.profiler import kind
 from costmodel.calibration.runs.run import steady
 from costmodel.loading import load
 from costmodel.ranges import Z90
-from costmodel.scenario import Costs
 from costmodel.validation.table import TableError
 
 DATA = Path(__file__).parent / "data" / "runs"
@@ -256,10 +255,9 @@ def test_repeats_count_once():
 def test_after_a_fit_the_advice_is_not_to_fit():
     fit = calibrate(made_runs({"framework.time_factor": 1.2}), "mine", BASE)
     fit.write()
-    said = scenario().model_copy(update={"costs": Costs(price=1 / 3600, staff="none")})
 
     def advice(name):
-        answer = estimate(said.model_copy(update={"profile": name}))
+        answer = estimate(load(scenario(), [("profile", name)]))
         return {words for drivers in answer.drivers.values() for words, _ in narrowing(answer.resolved, drivers)}
 
     assert any("own steps" in words for words in advice(BASE))

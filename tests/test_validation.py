@@ -12,8 +12,9 @@ import pytest
 
 import costmodel
 from costmodel.report.validation import as_text
-from costmodel.validation import measures
+from costmodel.validation import measures, training
 from costmodel.validation.summary import Result, Validation, statistics
+from costmodel.validation.table import read
 
 DATA = Path(__file__).parent / "data"
 TABLES = {"training": DATA / "training_runs.csv", "inference": DATA / "inference_runs.csv"}
@@ -277,6 +278,23 @@ def test_what_cannot_be_answered_says_why(tmp_path, change, reason):
     assert found.predicted is None
     assert reason in found.skipped
     assert "\n" not in found.skipped
+
+
+@pytest.mark.parametrize(
+    ("layout", "merged"),
+    [
+        ({"tp": "4", "pp": "1", "dp": "8", "micro_batch": "1"}, {"tp": 2, "pp": 1, "dp": 8, "micro_batch": 1}),
+        ({"tp": "1", "pp": "1", "dp": "32", "micro_batch": "2"}, {"tp": 1, "pp": 1, "dp": 16, "micro_batch": 4}),
+    ],
+)
+def test_degrees_that_count_cores_are_read_by_chips(tmp_path, layout, merged):
+    # A Trainium chip has two cores, each a device to its framework (AWS Neuron documentation, Trainium Architecture).
+    (row,) = read(
+        table(tmp_path, {**STEP, **layout, "accelerator": "trainium1", "devices": "16"}), (), ("step_time_s",)
+    )
+    question = training.ask(row, "step_time_s")
+    assert "cores" in question.inferred
+    assert {name: question.scenario["parallelism"][name] for name in merged} == merged
 
 
 def test_nothing_measured(tmp_path):

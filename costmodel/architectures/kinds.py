@@ -37,7 +37,8 @@ class Architecture:
     `file`: the one of this folder that has its `Shape` and `program`, loaded when they are needed. `samples`: what
     goes in, None for tokens. `generates`: it makes tokens one by one. `split`: what tensor parallelism shares out:
     heads (and pipeline parallelism layers), tables, or nothing. `fused`: in inference one kernel does a product and all
-    that follows it, and hands on values in the format that it computes in.
+    that follows it, and hands on values in the format that it computes in. `optimizer`: what it is usually trained
+    with, and where that is published.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Architecture:
     generates: bool = False
     split: Literal["heads", "tables", "nothing"] = "heads"
     fused: bool = False
+    optimizer: tuple[str, str] = ("adamw", "loshchilov-2019")
 
     @property
     def _module(self) -> ModuleType:
@@ -88,8 +90,10 @@ ARCHITECTURES = {
     "language-dense": Architecture("dense decoder", "dense_decoder", generates=True),
     "encoder": Architecture("text encoder", "text_encoder"),
     "vit": Architecture("vision transformer", "vision_transformer", IMAGES),
-    "cnn": Architecture("residual network", "resnet", IMAGES, split="nothing", fused=True),
-    "recommender": Architecture("recommender", "recommender", CLICKS, split="tables"),
+    "cnn": Architecture(
+        "residual network", "resnet", IMAGES, split="nothing", fused=True, optimizer=("sgd-momentum", "he-2016")
+    ),
+    "recommender": Architecture("recommender", "recommender", CLICKS, split="tables", optimizer=("sgd", "naumov-2019")),
     "speech-encdec": Architecture("speech encoder-decoder", "speech", SPEECH, generates=True, split="nothing"),
 }
 _BY_FILE = {made.file: made for made in ARCHITECTURES.values()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from costmodel.formula import formula
 from costmodel.loading import Override, load
+from costmodel.model import model
 from costmodel.plan.answer import Answer, Column, fitting, on_tokens, possible, training
 from costmodel.plan.money import PlanError
 from costmodel.quality import steps as published
@@ -111,9 +112,10 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
     """
     base = load(scenario, [*overrides, ("ranges", False)])
     work = training(base, "the optimiser")
-    if work.optimizer not in ("adamw", "adam"):
+    usual, _ = model(base.model, "").architecture.optimizer
+    if (work.optimizer or usual) not in ("adamw", "adam"):
         raise PlanError(
-            f"steps are published beside AdamW's, and this scenario trains with {work.optimizer}; "
+            f"steps are published beside AdamW's, and this scenario trains with {work.optimizer or usual}; "
             "write --set workload.optimizer=adamw"
         )
     if not all(name.strip() for name in method or [""]):

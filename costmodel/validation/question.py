@@ -48,11 +48,11 @@ RULES = {
     "interleave": Rule("interleaving unknown: none", 1.1, 1.1),
     "unfused attention": Rule("attention that writes its scores: fused", 1.3, 1.3),
     "adapters": Rule("rank of the adapters, and which products have them, unknown: 16, all", 1.1, 1.05),
-    "optimizer": Rule("an optimizer that is not modelled: AdamW", 1.05, 1.2),
+    "optimizer": Rule("an optimizer that is not modelled: what such models are usually trained with", 1.05, 1.2),
     "global batch": Rule("global batch unknown: one accumulation step", 1.15, 1.1),
     "lengths": Rule("lengths unknown: the default ones", 1.3, 1.3),
     "load": Rule("sequences in flight unknown: as many as the engine allows and memory holds", 1.3, 1.3),
-    "cores": Rule("degrees count cores, devices chips: tensor parallel over all devices", 1.2, 1.2),
+    "cores": Rule("degrees count cores, devices chips: the cores of a chip as one device", 1.2, 1.2),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from costmodel.catalog import hardware as catalog
 from costmodel.outcome import Outcome
 from costmodel.units import UNITS, Number
 from costmodel.validation import measures
@@ -91,7 +92,7 @@ def ask(row: Row, metric: str) -> Question:
         ),
         "compression": COMPRESSED.get(frozen),
         "precision": _precision(row, inferred),
-        "parallelism": _parallelism(row, inferred),
+        "parallelism": _parallelism(row, hardware, inferred),
         "costs": {"price": "0 USD/h", "staff": "none"},
     }
     return Question(stated(scenario), metric, tuple(inferred))
@@ -166,12 +167,11 @@ def _model(row: Row, inferred: list[str]) -> str | dict[str, Any]:
     )
 
 
-def _optimizer(row: Row, inferred: list[str]) -> str:
-    name = row.text("optimizer").lower() or "adamw"
-    if name not in OPTIMIZERS:
+def _optimizer(row: Row, inferred: list[str]) -> str | None:
+    name = row.text("optimizer").lower()
+    if name and name not in OPTIMIZERS:
         inferred.append("optimizer")
-        name = "adamw"
-    return name
+    return name if name in OPTIMIZERS else None
 
 
 def _precision(row: Row, inferred: list[str]) -> dict[str, str]:
@@ -184,7 +184,7 @@ def _precision(row: Row, inferred: list[str]) -> dict[str, str]:
     return {"compute": compute}
 
 
-def _parallelism(row: Row, inferred: list[str]) -> dict[str, Any]:
+def _parallelism(row: Row, accelerator: str, inferred: list[str]) -> dict[str, Any]:
     layout = {name: whole(row.number(name)) for name in ("tp", "pp", "vp", "dp", "cp", "micro_batch")}
     replicas, accumulation = layout["dp"], row.number("grad_accum")
     if layout["micro_batch"] is None and replicas and accumulation and (batch := row.number("global_batch")):
@@ -202,13 +202,27 @@ def _parallelism(row: Row, inferred: list[str]) -> dict[str, Any]:
         inferred.append("unfused attention")
     parallel = row.number("sequence_parallel")
     return stated(
-        layout
+        _of_devices(layout, row.number("devices"), accelerator, inferred)
         | {
             "zero": ZERO.get(sharding),
             "recompute": _recompute(row, inferred),
             "sequence_parallel": None if parallel is None else bool(parallel),
         }
     )
+
+
+def _of_devices(
+    layout: dict[str, int | None], devices: float | None, accelerator: str, inferred: list[str]
+) -> dict[str, int | None]:
+    """The layout in degrees of devices where those stated count a device's cores: these share a tensor, or a batch."""
+    cores, (tp, pp, dp) = catalog.device(accelerator).sms or 1, (layout[name] for name in ("tp", "pp", "dp"))
+    if cores == 1 or not (tp and pp and dp) or tp * pp * dp != cores * (devices or 0):
+        return layout
+    inferred.append("cores")
+    if tp % cores == 0:
+        return layout | {"tp": tp // cores}
+    micro_batch = layout["micro_batch"]
+    return layout | {"dp": dp // cores, "micro_batch": micro_batch and cores * micro_batch}
 
 
 def _recompute(row: Row, inferred: list[str]) -> str | None:
