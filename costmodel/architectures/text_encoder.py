@@ -8,17 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from costmodel.architectures.transformer import (
-    ElementBytes,
-    Pass,
-    layer,
-    pass_tokens,
-    plain_block,
-    product,
-    saved_bytes,
-    sharded,
-    tensor_parallel_payload,
-)
+from costmodel.architectures.transformer import ElementBytes, Pass, encoder, pass_tokens, product, saved_bytes
 from costmodel.formula import formula
 from costmodel.operators.memory_bound import copy_bytes
 from costmodel.program import Operator, Program
@@ -59,12 +49,5 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
     )
     pooled = saved_bytes(run.sequences, shape.hidden, size.activation)
     yes = constant(1.0, "bias", "with a bias")
-    block = plain_block(shape.hidden, shape.heads, shape.ffn)
-    return Program(
-        layers=shape.layers,
-        layer=layer(block, run, size, shards, sequence_shards, masked=False),
-        first=(embedding,),
-        last=(product("pooler", run.sequences, shape.hidden, shape.hidden, yes, size, pooled),),
-        boundary=saved_bytes(sharded(tokens, sequence_shards), shape.hidden, size.activation),
-        reduced=tensor_parallel_payload(tokens, shape.hidden, size.activation),
-    )
+    pooler = product("pooler", run.sequences, shape.hidden, shape.hidden, yes, size, pooled)
+    return encoder(shape, run, size, shards, sequence_shards, (embedding,), (pooler,))

@@ -8,6 +8,7 @@ arXiv:2205.05198, §4.2.2), else on all of it. KV heads fewer than shards are re
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from costmodel import ops
 from costmodel.formula import formula
@@ -24,7 +25,7 @@ from costmodel.operators.attention import (
 )
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes, parameter_count_matmul
 from costmodel.operators.memory_bound import activation_traffic, copy_bytes, norm_bytes, residual_bytes
-from costmodel.program import Operator
+from costmodel.program import Operator, Program
 from costmodel.trace import constant
 from costmodel.units import Bytes, Count, Number
 
@@ -289,6 +290,37 @@ def layer(
         product("up", tokens, up, block.hidden, block.mlp_bias, size, normed),
         activation,
         product("down", tokens, block.hidden, ffn, block.mlp_bias, size, activated),
+    )
+
+
+class Plain(Protocol):
+    """The shape of an encoder of plain blocks, as far as its layers go."""
+
+    layers: Count
+    hidden: Count
+    heads: Count
+    ffn: Count
+
+
+def encoder(
+    shape: Plain,
+    run: Pass,
+    size: ElementBytes,
+    shards: Number,
+    sequence_shards: Number,
+    first: tuple[Operator, ...],
+    last: tuple[Operator, ...],
+) -> Program:
+    """An encoder of plain blocks, in which tokens see each other, between what stands `first` and `last`."""
+    tokens = pass_tokens(run.sequences, run.queries)
+    block = plain_block(shape.hidden, shape.heads, shape.ffn)
+    return Program(
+        layers=shape.layers,
+        layer=layer(block, run, size, shards, sequence_shards, masked=False),
+        first=first,
+        last=last,
+        boundary=saved_bytes(sharded(tokens, sequence_shards), shape.hidden, size.activation),
+        reduced=tensor_parallel_payload(tokens, shape.hidden, size.activation),
     )
 
 

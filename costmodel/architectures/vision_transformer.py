@@ -8,14 +8,11 @@ from costmodel.architectures.transformer import (
     ElementBytes,
     Pass,
     added,
-    layer,
+    encoder,
     norm,
     pass_tokens,
-    plain_block,
     product,
     saved_bytes,
-    sharded,
-    tensor_parallel_payload,
 )
 from costmodel.formula import formula
 from costmodel.program import Program
@@ -66,7 +63,6 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
     pieces = patches(shape.image_size, shape.patch_size)
     inner = Pass(run.sequences, positions(pieces), run.context, run.head_queries)
     tokens = pass_tokens(inner.sequences, inner.queries)
-    boundary = saved_bytes(sharded(tokens, sequence_shards), shape.hidden, size.activation)
     values, yes = patch_values(shape.patch_size, shape.channels), constant(1.0, "bias", "with a bias")
     rows = pass_tokens(run.sequences, pieces)
     kept = saved_bytes(rows, values, size.activation)
@@ -74,12 +70,6 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
     table = position_parameters(inner.queries, shape.hidden)
     pooled = saved_bytes(run.sequences, shape.hidden, size.activation)
     head = product("head", run.sequences, shape.classes, shape.hidden, yes, size, pooled)
-    block = plain_block(shape.hidden, shape.heads, shape.ffn)
-    return Program(
-        layers=shape.layers,
-        layer=layer(block, inner, size, shards, sequence_shards, masked=False),
-        first=(embedding, added("positions", table, tokens, shape.hidden, size)),
-        last=(norm("final norm", tokens, shape.hidden, size), head),
-        boundary=boundary,
-        reduced=tensor_parallel_payload(tokens, shape.hidden, size.activation),
-    )
+    first = embedding, added("positions", table, tokens, shape.hidden, size)
+    last = norm("final norm", tokens, shape.hidden, size), head
+    return encoder(shape, inner, size, shards, sequence_shards, first, last)

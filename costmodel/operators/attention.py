@@ -90,6 +90,12 @@ def attention_bytes(
     return query_and_output + sequences * (context + queries) * kv
 
 
+@formula(r"t_{queue}", source="costmodel-prior")
+def queue_time(blocks: Count, multiprocessors: Count, time_per_block: Seconds) -> Seconds:
+    """Time that blocks wait for a multiprocessor: the first on each is part of the launch."""
+    return ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
+
+
 @formula(r"t_{att}", source="costmodel-prior")
 def attention_time(
     work: Flop,
@@ -108,12 +114,12 @@ def attention_time(
 ) -> Seconds:
     """Time of attention of prompts: launch, compute, traffic, the walk of a block over its keys, blocks that queue.
 
-    The parts hardly overlap, so they add up. `keys` is what one query sees at most; the first block of each
-    multiprocessor is part of the launch. `work` and `traffic` are those of all `calls`, `blocks` those of one.
+    The parts hardly overlap, so they add up. `keys` is what one query sees at most. `work` and `traffic` are those of
+    all `calls`, `blocks` those of one.
     """
     compute = work / (compute_efficiency * peak)
     memory = traffic / (bandwidth_efficiency * bandwidth)
-    queue = ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
+    queue = queue_time(blocks, multiprocessors, time_per_block)
     return calls * launch + compute + memory + calls * keys * step_per_key + calls * queue
 
 
@@ -145,6 +151,6 @@ def decode_time(
     compute = work / (compute_efficiency * peak)
     memory = traffic / (bandwidth_efficiency * bandwidth)
     walk = walk_time(keys, step_per_key, power=walk_power)
-    queue = ops.maximum(blocks / multiprocessors - 1, 0) * time_per_block
+    queue = queue_time(blocks, multiprocessors, time_per_block)
     streamed = ops.maximum(compute, memory) + (1 - overlap) * ops.minimum(compute, memory)
     return calls * launch + streamed + calls * walk + calls * queue
