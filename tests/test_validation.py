@@ -118,7 +118,7 @@ def test_the_first_line_says_how_wrong_predictions_are():
         "answered, of 4.\n0 not counted;"
     )
     nothing = as_text(Validation("training", [result(1, None)]))
-    assert nothing.startswith("training: m: none of 1 measurements answered.")
+    assert nothing.startswith("training: m: no measurement of 1 answered.")
 
 
 def test_statistics_of_nothing_answered():

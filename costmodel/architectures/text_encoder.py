@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from costmodel.architectures.transformer import ElementBytes, Pass, encoder, pass_tokens, product, saved_bytes
+from costmodel.architectures.transformer import (
+    ElementBytes,
+    Pass,
+    encoder,
+    pass_tokens,
+    plain_block,
+    product,
+    saved_bytes,
+)
 from costmodel.formula import formula
 from costmodel.operators.memory_bound import copy_bytes
 from costmodel.program import Operator, Program
@@ -50,4 +58,5 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
     pooled = saved_bytes(run.sequences, shape.hidden, size.activation)
     yes = constant(1.0, "bias", "with a bias")
     pooler = product("pooler", run.sequences, shape.hidden, shape.hidden, yes, size, pooled)
-    return encoder(shape, run, size, shards, sequence_shards, (embedding,), (pooler,))
+    block = plain_block(shape.hidden, shape.heads, shape.ffn)
+    return encoder(shape.layers, block, run, size, shards, sequence_shards, (embedding,), (pooler,))

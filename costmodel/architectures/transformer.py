@@ -8,7 +8,6 @@ arXiv:2205.05198, §4.2.2), else on all of it. KV heads fewer than shards are re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from costmodel import ops
 from costmodel.formula import formula
@@ -293,17 +292,9 @@ def layer(
     )
 
 
-class Plain(Protocol):
-    """The shape of an encoder of plain blocks, as far as its layers go."""
-
-    layers: Count
-    hidden: Count
-    heads: Count
-    ffn: Count
-
-
 def encoder(
-    shape: Plain,
+    layers: Number,
+    block: Block,
     run: Pass,
     size: ElementBytes,
     shards: Number,
@@ -311,16 +302,15 @@ def encoder(
     first: tuple[Operator, ...],
     last: tuple[Operator, ...],
 ) -> Program:
-    """An encoder of plain blocks, in which tokens see each other, between what stands `first` and `last`."""
+    """An encoder: layers in which all tokens see each other, between what stands `first` and `last`."""
     tokens = pass_tokens(run.sequences, run.queries)
-    block = plain_block(shape.hidden, shape.heads, shape.ffn)
     return Program(
-        layers=shape.layers,
+        layers=layers,
         layer=layer(block, run, size, shards, sequence_shards, masked=False),
         first=first,
         last=last,
-        boundary=saved_bytes(sharded(tokens, sequence_shards), shape.hidden, size.activation),
-        reduced=tensor_parallel_payload(tokens, shape.hidden, size.activation),
+        boundary=saved_bytes(sharded(tokens, sequence_shards), block.hidden, size.activation),
+        reduced=tensor_parallel_payload(tokens, block.hidden, size.activation),
     )
 
 

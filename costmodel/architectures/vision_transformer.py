@@ -11,6 +11,7 @@ from costmodel.architectures.transformer import (
     encoder,
     norm,
     pass_tokens,
+    plain_block,
     product,
     saved_bytes,
 )
@@ -72,4 +73,5 @@ def program(shape: Shape, run: Pass, size: ElementBytes, shards: Number, sequenc
     head = product("head", run.sequences, shape.classes, shape.hidden, yes, size, pooled)
     first = embedding, added("positions", table, tokens, shape.hidden, size)
     last = norm("final norm", tokens, shape.hidden, size), head
-    return encoder(shape, inner, size, shards, sequence_shards, first, last)
+    block = plain_block(shape.hidden, shape.heads, shape.ffn)
+    return encoder(shape.layers, block, inner, size, shards, sequence_shards, first, last)

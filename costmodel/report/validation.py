@@ -108,7 +108,7 @@ def sentences(validation: Validation) -> list[str]:
 
 def _wrong(metric: str, summary: Mapping[str, Any]) -> str:
     if not summary["answered"]:
-        return f"{metric}: none of {counted(summary['rows'], 'measurement')} answered"
+        return f"{metric}: no measurement of {summary['rows']:,} answered"
     median, worst, naive, held = (percent(summary[n]) for n in ("median", "worst", "naive_median", "coverage_80"))
     return (
         f"{metric} is typically {median} off (naive baseline {naive}), at worst {worst}; 80 % ranges hold {held} of "
