@@ -124,7 +124,7 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
         enough = enough_devices(resolved, result)
         yield (
             f"{shortened(answered)} of the {shortened(result.job.traffic.request_rate)} requests/s that arrive "
-            f"are answered, the others queue up without end; "
+            "are answered, the others queue up without end; "
             + (f"{enough:,} devices keep up: --set devices={enough}" if enough else "add devices")
         )
     if result.feasible and resolved.scenario.parallelism.tp is None:
@@ -139,7 +139,7 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
 def enough_devices(resolved: Resolved, result: Outcome) -> int | None:
     """The smallest number of devices that answers all requests, each in its first layout that fits; None if unknown.
 
-    So many replicas as the present one are enough; below them, another layout may be.
+    So many replicas like the present ones are enough; of the SEARCHED numbers up to there, another layout may do.
     """
     job, layout = numbers(resolved.assumptions), result.job.parallelism
     most = int(
