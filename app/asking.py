@@ -71,9 +71,8 @@ def field(name: str, info: FieldInfo) -> str | None:
     """What the visitor says for one field of the workload; None leaves it to the library."""
     label = name.replace("_", " ").capitalize()
     if choices := _choices(info):
-        at = choices.index(info.default)
-        value = st.selectbox(label, choices, at, key=name, bind="query-params", help=info.description)
-        return None if value == info.default else value
+        value = st.selectbox(label, [AUTOMATIC, *choices], key=name, bind="query-params", help=info.description)
+        return None if value == AUTOMATIC else value
     figure = next((mark for mark in info.metadata if isinstance(mark, Figure)), None)
     hint = str(figure.write(info.default)) if figure else AUTOMATIC
     return st.text_input(
@@ -207,9 +206,10 @@ def _fields(kind: str) -> dict[str, FieldInfo]:
 
 def _blank(kind: str) -> dict[str, Any]:
     """The inputs of a kind of workload as they are before anyone said anything."""
-    work = {name: info.default if _choices(info) else "" for name, info in _fields(kind).items()}
+    work = {name: AUTOMATIC if _choices(info) else "" for name, info in _fields(kind).items()}
     return DEFAULTS | {"workload": kind, "precision": AUTOMATIC} | work
 
 
 def _choices(info: FieldInfo) -> list[str]:
-    return [choice for choice in get_args(info.annotation) if isinstance(choice, str)]
+    """The names that a field takes; none where it takes a number."""
+    return [name for part in get_args(info.annotation) for name in get_args(part) if isinstance(name, str)]

@@ -131,7 +131,7 @@ def test_a_heat_map_marks_what_is_not_feasible_with_its_limit():
     assert heat["z"][0][1] > 0
     assert places["text"][0] == "✕"
     assert "memory: " in places["hovertext"][0]
-    assert "1 of 2 points are not feasible: memory (1)" in shown(app)
+    assert "1 of 2 points is not feasible: memory (1)" in shown(app)
     assert "memory: " in cells(app.dataframe[0])[0][-1]
 
 
