@@ -24,6 +24,7 @@ LINES = tuple(
     )
 )
 FEW_BANDS, MOST_TEXTS, MOST_TICKS, WIDE, MANY = 2, 60, 10, 8, 1000
+BRIGHT = 0.45  # of the colours of cells: from here on black is read better than white
 CHOOSE = {"on_select": "rerun", "selection_mode": "points"}
 
 
@@ -115,10 +116,13 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     for place in places:
         if found["feasible"][place]:
             cells[rows.index(y[place])][columns.index(x[place])] = float(found[name][place])
-    figure = go.Figure(
-        go.Heatmap(x=columns, y=rows, z=cells, colorscale="Cividis", showscale=False, hoverinfo="skip", xgap=2, ygap=2)
+    figure = go.Figure(go.Heatmap(x=columns, y=rows, z=cells, colorscale="Cividis", hoverinfo="skip", xgap=2, ygap=2))
+    written = len(x) <= MOST_TEXTS
+    figure.update_traces(
+        showscale=not written, colorbar={"title": f"{label}<br>[{unit}]", "thickness": 12, "tickformat": "~s"}
     )
-    middle = np.nanmean([np.nanmin(found[name]), np.nanmax(found[name])])
+    low, high = np.nanmin(found[name]), np.nanmax(found[name])
+    middle = low + BRIGHT * (high - low)
     texts = [show(float(found[name][p]), unit) if found["feasible"][p] else "✕" for p in places]
     texts = [text.replace(" ", "<br>", 1) for text in texts]  # so that they fit the cells of a telephone
     dark = [found["feasible"][p] and found[name][p] < middle for p in places]
@@ -126,7 +130,7 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     figure.add_scatter(
         x=x,
         y=y,
-        mode="markers+text" if len(x) <= MOST_TEXTS else "markers",
+        mode="markers+text" if written else "markers",
         text=texts,
         textfont={"color": inks},
         marker={"size": 24, "opacity": 0, "symbol": "square"},
@@ -184,7 +188,7 @@ def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> Non
             hovertext=[f"{n} {t}<br>{label} {show(v, unit)}" for n, t, v in zip(names, texts, at, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    figure.add_vline(value, line={"color": drawing.ink(), "width": 1})
+    figure.add_vline(value, line={"color": drawing.GREY, "width": 1})
     height = 100 + 36 * len(names)
     figure.update_layout(barmode="overlay", height=height, margin=drawing.MARGIN, legend=drawing.LEGEND)
     figure.update_xaxes(title=f"{label} [{unit}]", tickformat="~s", fixedrange=True)
