@@ -16,7 +16,7 @@ st.set_page_config(page_title="costmodel", page_icon=":material/calculate:", lay
 # primary colour and that colour on a dark page cannot both be legible.
 STYLE = """<style>
 .katex-display {{font-size: clamp(0.75rem, 3vw, 1rem)}}
-[data-testid=stBaseButton-segmented_controlActive] p, [data-testid=stSliderThumbValue] p {{color: {ink}}}
+[data-testid=stButtonGroup] [aria-checked=true] p, [data-testid=stSliderThumbValue] p {{color: {ink}}}
 </style>"""
 
 paths = [path for path in Path(__file__).parent.glob("pages/*.py") if path.stem != "__init__"]
