@@ -232,6 +232,7 @@ def _infeasible(figure: go.Figure, found: Columns, axes: Sequence[str]) -> None:
             y=[0.0] * len(places),
             mode="markers",
             name="not feasible",
+            cliponaxis=False,
             marker={"symbol": "x", "color": drawing.GREY, "size": 9},
             customdata=places,
             hovertext=[_hover(found, axes, place) for place in places],

@@ -49,7 +49,11 @@ def _drawn(figure: Any, first: bool) -> str:
     figure.update_layout(template="plotly_white", font_color=None)
     for axes in (figure.update_xaxes, figure.update_yaxes):
         axes(tickfont_color=None, title_font_color=None)
-    return str(figure.to_html(full_html=False, include_plotlyjs=first, config={"displaylogo": False}))
+    return str(
+        figure.to_html(
+            full_html=False, include_plotlyjs=first, config={"displaylogo": False, "modeBarButtons": [["toImage"]]}
+        )
+    )
 
 
 def page(answer: Estimate) -> str:
