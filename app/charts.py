@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from costmodel.app import drawing
 from costmodel.app.drawing import PART, WHOLE
 from costmodel.report import roofline as shown
-from costmodel.report.quantities import number, show, with_range
+from costmodel.report.quantities import number, scaled, show, with_range
 from costmodel.roofline import Roofline
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def roofline(found: Roofline) -> None:
             text=[f"\u2003\u2003{name}" if y[0] == y[-1] else name, ""],  # a ceiling right of the slope that meets it
             textposition="top right" if y[0] == y[-1] else "bottom right",
             line={"color": drawing.GREY, "width": 1.5, "dash": "solid" if found.measured else "dash"},
-            textfont={"color": drawing.GREY, "size": 11},
+            textfont_size=11,
             hoverinfo="skip",
             showlegend=False,
         )
@@ -274,9 +274,11 @@ def _logarithmic(values: Sequence[float]) -> dict[str, Any]:
 def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: str) -> None:
     """A figure of several alternatives as points, each with its 80 % range."""
     names = {name: f"{name} <b>{show(value, unit)}</b>" for name, (value, _, _) in figures.items()}
+    shown, axis = scaled([end for each in figures.values() for end in each], unit)
+    points, lows, highs = shown[::3], shown[1::3], shown[2::3]
     figure = go.Figure()
     figure.add_scatter(
-        x=[x for _, low, high in figures.values() for x in (low, high, None)],
+        x=[x for low, high in zip(lows, highs, strict=True) for x in (low, high, None)],
         y=[y for name in names.values() for y in (name, name, None)],
         mode="lines+markers",
         line={"color": WHOLE, "width": 4},
@@ -284,14 +286,14 @@ def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: s
         hoverinfo="skip",
     )
     figure.add_scatter(
-        x=[value for value, _, _ in figures.values()],
+        x=points,
         y=list(names.values()),
         mode="markers",
         marker={"color": PART, "size": 11},
         hoverinfo="skip",
     )
     figure.update_layout(height=60 + 34 * len(names), margin=drawing.MARGIN | {"t": 0}, showlegend=False)
-    figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", rangemode="tozero", fixedrange=True)
+    figure.update_xaxes(title=f"{what} [{axis}]", rangemode="tozero", fixedrange=True)
     drawing.named_rows(figure)
     said = (f"{name} {with_range(v, low, high, unit)}" for name, (v, low, high) in figures.items())
     drawing.show_chart(figure, f"{what.capitalize()}, with 80 % ranges: {'; '.join(said)}.")

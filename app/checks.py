@@ -24,4 +24,4 @@ def show_verification(name: str) -> None:
         charts.parity(rows)
         cells = [dict(zip(machine.VERIFIED, row, strict=True)) for row in machine.verified(rows)]
         drawing.show_table(cells, f"{len(cells)} cases, measured and predicted.")
-    st.code("costmodel calibrate --verify", language="bash", wrap_lines=True)
+    st.code("costmodel calibrate --verify", language=None, wrap_lines=True)

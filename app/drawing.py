@@ -55,7 +55,8 @@ def show_table(rows: Sequence[Mapping[str, Any]], alt: str, **more: Any) -> Any:
 
 
 def show_chart(figure: go.Figure, alt: str, **more: Any) -> Any:
-    """A chart that can be saved as PNG, with the text that stands for it; its axes are as much read as the text."""
+    """A chart that can be saved as PNG, with the text that stands for it; its labels are as much read as the text."""
+    figure.update_layout(font_color=ink())
     for axes in (figure.update_xaxes, figure.update_yaxes):
         axes(tickfont_color=ink(), title_font_color=ink())
     shown().append(("chart", figure, alt))

@@ -137,7 +137,7 @@ def _axis(update: Any, values: Sequence[float | None], title: str, unit: str) ->
         type="log" if wide else "linear",
         dtick=None if not wide else 1 if max(known) / min(known) >= FAR else "D2",
         exponentformat="B",
-        tickformat=".0%" if unit == "fraction" else None,
+        tickformat=".0%" if unit == "fraction" else "~g" if name else None,  # whole numbers between powers of ten too
         rangemode="tozero" if known and min(known) > 0 else "normal",
         fixedrange=True,
         automargin=True,

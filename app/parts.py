@@ -121,7 +121,8 @@ def refused(address: Mapping[str, list[str]], complete: bool = False) -> None:
             chosen = st.session_state[name]
             several = chosen if isinstance(chosen, list) else [chosen]
             used = [str(each).lower() if each is True else str(each) for each in several if each is not None]
-            unlike, instead = [value for value in values if value not in used], ", ".join(used) or AUTOMATIC
+            unlike = [value for value in values if value not in used]
+            instead = ", ".join(used) or ("none" if chosen is None else AUTOMATIC)
             why = f"which is not possible here; used: {instead}"
         else:
             unlike, why = values if complete else [], "which this page does not ask for"

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from costmodel.app import drawing
 from costmodel.report import explore as report
 from costmodel.report.explore import Columns
-from costmodel.report.quantities import show
+from costmodel.report.quantities import scaled, show
 from costmodel.tornado import Swing
 
 # Lines told apart by more than colour.
@@ -24,6 +24,7 @@ LINES = tuple(
     )
 )
 FEW_BANDS, MOST_TEXTS, MOST_TICKS, WIDE, MANY = 2, 60, 10, 8, 1000
+BRIGHT = 0.45  # of the colours of cells: from here on black is read better than white
 CHOOSE = {"on_select": "rerun", "selection_mode": "points"}
 
 
@@ -55,6 +56,7 @@ def differences(parts: Mapping[str, float], unit: str, whole: str, total: float)
 def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
     """A figure along the first axis, a line for each value of the second; with its 80 % range where it has one."""
     figure, said = go.Figure(), []
+    size, axis = _scale(found, name)
     numeric = _axis(figure.update_xaxes, found, axes[0])
     other = found[axes[1]] if len(axes) > 1 else np.full(len(found["feasible"]), "")
     lines = list(dict.fromkeys(other.tolist()))
@@ -64,10 +66,10 @@ def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
         label = report.value(line) if len(axes) > 1 else report.FIGURES[name][0]
         x = found[axes[0]][places].tolist()
         if f"{name}.p10" in found and len(lines) <= FEW_BANDS:
-            _band(figure, x, found[f"{name}.p10"][places], found[f"{name}.p90"][places], colour, numeric)
+            _band(figure, x, found[f"{name}.p10"][places] / size, found[f"{name}.p90"][places] / size, colour, numeric)
         figure.add_scatter(
             x=x,
-            y=found[name][places].tolist(),
+            y=(found[name][places] / size).tolist(),
             mode="lines+markers" if numeric else "markers",
             name=label,
             line={"color": colour, "dash": dash},
@@ -80,7 +82,7 @@ def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
         said.append(f"{label}: {', '.join(_said(found, axes, place, name) for place in places)}")
     _infeasible(figure, found, axes)
     figure.update_layout(height=420, margin=drawing.MARGIN, legend=drawing.LEGEND | {"title": " ".join(axes[1:])})
-    figure.update_yaxes(**_scale(found, name))
+    figure.update_yaxes(**axis)
     return drawing.show_chart(figure, f"{report.FIGURES[name][0]} along {axes[0]}. {'; '.join(said)}.", **CHOOSE)
 
 
@@ -115,10 +117,13 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     for place in places:
         if found["feasible"][place]:
             cells[rows.index(y[place])][columns.index(x[place])] = float(found[name][place])
-    figure = go.Figure(
-        go.Heatmap(x=columns, y=rows, z=cells, colorscale="Cividis", showscale=False, hoverinfo="skip", xgap=2, ygap=2)
+    figure = go.Figure(go.Heatmap(x=columns, y=rows, z=cells, colorscale="Cividis", hoverinfo="skip", xgap=2, ygap=2))
+    written = len(x) <= MOST_TEXTS
+    figure.update_traces(
+        showscale=not written, colorbar={"title": f"{label}<br>[{unit}]", "thickness": 12, "tickformat": "~s"}
     )
-    middle = np.nanmean([np.nanmin(found[name]), np.nanmax(found[name])])
+    low, high = np.nanmin(found[name]), np.nanmax(found[name])
+    middle = low + BRIGHT * (high - low)
     texts = [show(float(found[name][p]), unit) if found["feasible"][p] else "✕" for p in places]
     texts = [text.replace(" ", "<br>", 1) for text in texts]  # so that they fit the cells of a telephone
     dark = [found["feasible"][p] and found[name][p] < middle for p in places]
@@ -126,7 +131,7 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     figure.add_scatter(
         x=x,
         y=y,
-        mode="markers+text" if len(x) <= MOST_TEXTS else "markers",
+        mode="markers+text" if written else "markers",
         text=texts,
         textfont={"color": inks},
         marker={"size": 24, "opacity": 0, "symbol": "square"},
@@ -145,14 +150,15 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
 def compromise(found: Columns, axes: Sequence[str], names: tuple[str, str], front: Sequence[int]) -> Any:
     """Every point by two figures, and the line of those that no other beats in both."""
     x, y = (report.FIGURES[name][0] for name in names)
+    (size_x, across), (size_y, up) = (_scale(found, name) for name in names)
     figure, rest = go.Figure(), [p for p in np.flatnonzero(found["feasible"]).tolist() if p not in front]
     for label, places, symbol, colour in (
         ("beaten in both", rest, "circle-open", drawing.GREY),
         ("not beaten", front, "diamond", drawing.PART),
     ):
         figure.add_scatter(
-            x=found[names[0]][places].tolist(),
-            y=found[names[1]][places].tolist(),
+            x=(found[names[0]][places] / size_x).tolist(),
+            y=(found[names[1]][places] / size_y).tolist(),
             mode="markers" if places is rest else "lines+markers",
             line={"color": colour, "shape": "hv", "dash": "dot"},
             marker={"symbol": symbol, "color": colour, "size": 11},
@@ -162,8 +168,8 @@ def compromise(found: Columns, axes: Sequence[str], names: tuple[str, str], fron
             hovertemplate="%{hovertext}<extra></extra>",
         )
     figure.update_layout(height=420, margin=drawing.MARGIN, legend=drawing.LEGEND)
-    figure.update_xaxes(**_scale(found, names[0]))
-    figure.update_yaxes(**_scale(found, names[1]))
+    figure.update_xaxes(**across)
+    figure.update_yaxes(**up)
     said = "; ".join(_said(found, axes, place, *names) for place in front)
     return drawing.show_chart(figure, f"{y} against {x}; not beaten in both: {said}.", **CHOOSE)
 
@@ -184,7 +190,7 @@ def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> Non
             hovertext=[f"{n} {t}<br>{label} {show(v, unit)}" for n, t, v in zip(names, texts, at, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    figure.add_vline(value, line={"color": drawing.ink(), "width": 1})
+    figure.add_vline(value, line={"color": drawing.GREY, "width": 1})
     height = 100 + 36 * len(names)
     figure.update_layout(barmode="overlay", height=height, margin=drawing.MARGIN, legend=drawing.LEGEND)
     figure.update_xaxes(title=f"{label} [{unit}]", tickformat="~s", fixedrange=True)
@@ -193,11 +199,14 @@ def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> Non
     drawing.show_chart(figure, f"{label} at both ends of each assumption. {'; '.join(said)}.")
 
 
-def _scale(found: Columns, name: str) -> dict[str, Any]:
-    """An axis of a figure, from nothing on; thousands and millions in letters, fractions of one as they are."""
+def _scale(found: Columns, name: str) -> tuple[float, dict[str, Any]]:
+    """The unit that a figure is best read in, as its size in SI, and an axis in it, from nothing on."""
     label, unit = report.FIGURES[name]
-    form = "~s" if unit == "s" or np.nanmax(found[name]) >= MANY else "~g"
-    return {"title": f"{label} [{unit}]", "tickformat": form, "rangemode": "tozero", "fixedrange": True}
+    largest = float(np.nanmax(found[name]))
+    (shown,), axis = scaled([largest], unit)
+    size = largest / shown if shown else 1.0
+    form = "~s" if shown and shown >= MANY else "~g"
+    return size, {"title": f"{label} [{axis or unit}]", "tickformat": form, "rangemode": "tozero", "fixedrange": True}
 
 
 def _axis(update: Any, found: Columns, axis: str) -> bool:
@@ -223,6 +232,7 @@ def _infeasible(figure: go.Figure, found: Columns, axes: Sequence[str]) -> None:
             y=[0.0] * len(places),
             mode="markers",
             name="not feasible",
+            cliponaxis=False,
             marker={"symbol": "x", "color": drawing.GREY, "size": 9},
             customdata=places,
             hovertext=[_hover(found, axes, place) for place in places],

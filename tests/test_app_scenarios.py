@@ -80,7 +80,7 @@ def test_two_scenarios_stand_side_by_side_as_the_library_compares_them(capsys, t
     assert shown(app) == f"**{compare.sentence(answers)}**"
     assert cells(app.dataframe[0]) == compare.rows(answers, differences=True)
     ranged, by_part = drawn(app)
-    assert ranged[1]["x"] == [answer.totals["cost_usd"] for answer in answers.values()]
+    assert ranged[1]["x"] == pytest.approx([answer.totals["cost_usd"] / 1e3 for answer in answers.values()])  # k USD
     difference = answers["B"].totals["cost_usd"] - answers["A"].totals["cost_usd"]
     assert sum(by_part[0]["x"][:-1]) == pytest.approx(difference)
     assert "There is one change: `hardware=h200-sxm`." in shown(app, "markdown")
@@ -118,8 +118,8 @@ def test_a_line_is_the_sweep_with_its_ranges(capsys):
     app, found = opened("explore", x_values="8, 64, 512"), sweep(DEFAULT, {"devices": [8, 64, 512]}, ranges=True)
     assert shown(app) == f"**{explore.sentence(found, ['devices'], 'totals.cost_usd')}**"
     low, high, line = drawn(app)[0]
-    assert line["y"] == found["totals.cost_usd"].tolist()
-    assert (low["y"], high["y"]) == (found["totals.cost_usd.p10"].tolist(), found["totals.cost_usd.p90"].tolist())
+    for drawing, end in ((line, ""), (low, ".p10"), (high, ".p90")):
+        assert drawing["y"] == pytest.approx((found[f"totals.cost_usd{end}"] / 1e3).tolist())  # k USD
     assert run([*shlex.split(command(app, "sweep"))[1:], "-o", "json"]) == 0
     assert found["totals.cost_usd"].tolist() == json.loads(capsys.readouterr().out)["totals.cost_usd"]
 

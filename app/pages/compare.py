@@ -68,6 +68,7 @@ def show_figures(answers: dict[str, Estimate], total: str, label: str) -> None:
         if answer.fits and (spread := answer.ranges.get(total))
     }
     if found:
+        drawing.say("subheader", f"{label.capitalize()} of all")
         charts.ranged(found, text.UNITS[total], label)
         drawing.say(
             "caption", "Points: the estimates; lines: their 80 % ranges. What is uncertain is mostly common to all."

@@ -43,7 +43,7 @@ def show_laws(name: str) -> None:
     )
     rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
     drawing.show_table(rows, f"{len(rows)} laws with records, errors and warnings.")
-    st.code(f"costmodel catalog profiles {name}", language="bash", wrap_lines=True)
+    st.code(f"costmodel catalog profiles {name}", language=None, wrap_lines=True)
     drawing.say("subheader", "All profiles")
     drawing.say("caption", "Median error / bound of nine tenths of the errors.")
     table = evidence.overview()

@@ -33,9 +33,10 @@ def inputs(answer: Estimate) -> Axes:
     with st.grid(2, min_column_width=260):
         for key, label in (("x", "Axis"), ("y", "Second axis")):
             with st.container(border=True):
-                at = list(known).index(START) if key == "x" else None
-                path = st.selectbox(label, list(known), at, key=key, bind="query-params", placeholder="none")
-                if path is None or path in chosen:
+                free = [path for path in known if path not in chosen]
+                at = free.index(START) if key == "x" else None
+                path = st.selectbox(label, free, at, key=key, bind="query-params", placeholder="none")
+                if path is None:
                     continue
                 chosen[path] = values(f"{key}_values", known[path], proposing.proposal(answer, path, known[path]))
     return chosen
@@ -73,16 +74,15 @@ def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[str,
         both = report.trade_off(found, kind)
         front = report.compromise(found, both)
         sentence = report.front_sentence(found, axes, both, front)
+        drawing.say("subheader", " against ".join(report.FIGURES[name][0] for name in both[::-1]).capitalize())
         return sentence, sweeps.compromise(found, axes, both, front), list(both)
     names = {report.FIGURES[name][0]: name for name in report.figures(found)}
     with right:
         label = st.selectbox("Figure", list(names), parts.headline(names), key="figure", bind="query-params")
+    drawing.say("subheader", f"{label.capitalize()} over {' and '.join(axes)}")
     drawn = (sweeps.curves if form == LINES else sweeps.heat)(found, axes, names[label])
-    drawing.say(
-        "caption",
-        "Bands and bars are 80 % ranges, where they can be told apart; a cross has no answer, and says why. "
-        "Choose a point to open it as a scenario.",
-    )
+    ranges = "Bands and bars are 80 % ranges, where they can be told apart; a" if form == LINES else "A"
+    drawing.say("caption", f"{ranges} cross has no answer, and says why. Choose a point to open it as a scenario.")
     return report.sentence(found, axes, names[label]), drawn, [names[label]]
 
 

@@ -69,7 +69,7 @@ def show_facts(name: str) -> None:
     rows = [{"fact": fact, "value": value} for fact, value in machine.facts(name)]
     st.table(rows, hide_index=True)
     drawing.shown().append(("table", rows, f"{len(rows)} facts of the device."))
-    st.code(f"costmodel catalog hardware {name}", language="bash", wrap_lines=True)
+    st.code(f"costmodel catalog hardware {name}", language=None, wrap_lines=True)
 
 
 def show_fit(name: str, made: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def show_fit(name: str, made: dict[str, Any]) -> None:
     rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
     alt, wide = f"{len(rows)} laws with records, errors and warnings.", {"law": st.column_config.Column(pinned=True)}
     drawing.show_table(rows, alt, column_config=wide)
-    st.code(f"costmodel catalog profiles {name}", language="bash", wrap_lines=True)
+    st.code(f"costmodel catalog profiles {name}", language=None, wrap_lines=True)
 
 
 def offer_calibration() -> None:

@@ -34,6 +34,7 @@ def show_swings(found: list[Swing], answer: Estimate, total: str) -> None:
     moving = report.moving(found)
     if not moving:
         return
+    drawing.say("subheader", f"What moves the {label} most")
     sweeps.tornado(moving[: report.ROWS], report.figure(answer, total), label, unit)
     drawing.say(
         "caption",
