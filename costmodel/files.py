@@ -41,7 +41,7 @@ def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
                     yield file
                     good = True
                 finally:
-                    good = good or (keep and file.tell() > 0)
+                    good = good or (keep and os.fstat(handle).st_size > 0)
         finally:
             if good:
                 temporary.chmod(0o644)  # as other files, not for its owner alone as temporary ones

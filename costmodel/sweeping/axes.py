@@ -219,7 +219,7 @@ def _ends(path: str, word: str, low: str, high: str) -> tuple[float, float, str]
         return count(low), count(high), ""
     except UnitError:
         units = {found.group(2) for found in split if found}
-        if len(units) == 1 and all(split):
+        if len(units) == 1 and all(split) and "" not in units:
             return *(float(found.group(1)) for found in split if found), units.pop()  # type: ignore[return-value]
     wanted = "needs a number with the same unit at both ends; write for example '1 USD/h:4 USD/h:7'"
     raise SweepError(f"axis {path}: {cut(word)!r} {wanted}")
