@@ -78,6 +78,7 @@ class Parquet(Writer):
             return
         try:
             self.writer.close()
+            self.file.flush()
         except OSError:  # the disk is full: without its end nobody can read the file
             with suppress(OSError):
                 os.ftruncate(self.file.fileno(), 0)
