@@ -5,7 +5,6 @@ import io
 import json
 import math
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -214,7 +213,7 @@ def test_interrupted_the_finished_rows_are_kept(form, more, tmp_path):
 
 
 @pytest.mark.parametrize(("form", "blocks"), [("csv", 30_000), ("parquet", 8_000)])  # room for a part of the rows
-def test_a_full_disk_leaves_rows_that_can_be_read_or_the_file_before(form, blocks, tmp_path):
+def test_a_full_disk_leaves_the_file_before(form, blocks, tmp_path):
     out = tmp_path / f"rows.{form}"
     out.write_text("before")
     points = "--over workload.tokens=1e11:1e13:60000:log"
@@ -222,14 +221,9 @@ def test_a_full_disk_leaves_rows_that_can_be_read_or_the_file_before(form, block
     done = subprocess.run(["sh", "-c", f"{command} --out {out}"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
-    told = re.search(r"up to row ([\d,]+)", done.stderr)
-    if form == "parquet":
-        assert out.read_text() == "before"
-        assert told is None
-    else:
-        assert told is not None
-        assert len(out.read_text().splitlines()) > int(told[1].replace(",", ""))
+    assert "is whole up to" not in done.stderr
     assert list(tmp_path.iterdir()) == [out]
+    assert out.read_text() == "before"
 
 
 def test_an_axis_that_moves_nothing_is_told(capsys):

@@ -122,7 +122,7 @@ def _save(form: str, out: Path | None, blocks: Iterable[dict[str, Any]], points:
             with files.whole(out, keep=True) as file:
                 save(form, file, blocks, count)
         except BaseException as error:
-            if written and not (form == "parquet" and isinstance(error, files.FileError)):
+            if written and not isinstance(error, files.FileError):
                 why = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
                 click.echo(f"costmodel: {why}: {out} is whole up to row {written:,} of {points:,}", err=True)
             raise

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any
 
 from costmodel.sweeping import SweepError
@@ -74,15 +73,8 @@ class Parquet(Writer):
         self.writer.write_table(self._table(block).cast(self.table.schema))
 
     def close(self) -> None:
-        if not self.names:
-            return
-        try:
+        if self.names:
             self.writer.close()
-            self.file.flush()
-        except OSError:  # the disk is full: without its end nobody can read the file
-            with suppress(OSError):
-                os.ftruncate(self.file.fileno(), 0)
-            raise
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
@@ -126,7 +118,6 @@ def save(form: str, file: IO[bytes], blocks: Iterable[Columns], tell: Callable[[
             for part in [block] if form == "json" else _parts(block):
                 with _held_back():
                     writer.write(part)
-                    file.flush()
                     done += len(part["feasible"])
                     tell(done)
     finally:
