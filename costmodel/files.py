@@ -22,7 +22,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its place once it is written; with `keep` also what was written until it was stopped.
+    """A file beside `path` that takes its place once it is written; with `keep` also as far as it was when stopped.
 
     A link stays one, and the file that it names is written; so is a device or a pipe, which nothing may replace.
     Raises FileError.
