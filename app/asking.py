@@ -25,7 +25,7 @@ from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.command import argument
 from costmodel.scenario import Inference, Serving, Training
-from costmodel.source import LARGEST_FILE, ScenarioError
+from costmodel.source import LARGEST_FILE, ScenarioError, cut
 
 KINDS: dict[str, type[Base]] = {
     "train": Training,
@@ -131,7 +131,9 @@ def _read() -> None:
             st.session_state[READ] = inputs_of(as_said(loads(file.getvalue(), file=file.name, allow_files=False)))
         else:
             apply({"model": None})
-            shape = {"name": str(config.get("_name_or_path") or file.name), **hf_config.shape(config)}
+            name = str(config.get("_name_or_path") or "").strip()
+            name = name if name.isprintable() and name else file.name
+            shape = {"name": cut(name, 100), **hf_config.shape(config)}
             st.session_state[SET] = [*st.session_state[SET], f"model={json.dumps(shape)}"]
     except (ScenarioError, ValueError) as error:
         st.session_state[REFUSED] = f"{file.name}: {str(error).removeprefix(f'{file.name}:').strip()}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import pandas  # noqa: F401  (whole before any chart: plotly takes what of it another visitor's thread has loaded so far)
 import plotly.graph_objects as go
 import streamlit as st
 

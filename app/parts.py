@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import plotly.graph_objects as go
@@ -46,6 +46,7 @@ IDS: dict[str, Callable[[str], str]] = {
 WRONG = (ScenarioError, CatalogError, profile.ProfileError)  # what a scenario can be wrong by
 WIDE = {"figure": st.column_config.Column(pinned=True, width=190)}  # names of figures stay in sight
 
+Choice = TypeVar("Choice", str, int)
 Tree = dict[str, Any]  # a scenario as a visitor describes it
 
 
@@ -104,6 +105,12 @@ def folded(label: str, key: str) -> ExpanderContainer:
     return st.expander(f"**{label}**", key=key, bind="query-params")
 
 
+def switch(label: str, options: Sequence[Choice], default: Choice, key: str) -> Choice:
+    """One of several things side by side, which the address carries too: the default where it says nothing of them."""
+    said = st.segmented_control(label, options, default=default, required=True, key=key, bind="query-params")
+    return default if said is None else said
+
+
 def arrived() -> dict[str, list[str]]:
     """What the address says to a page whose inputs are still to come.
 
@@ -116,9 +123,10 @@ def refused(address: Mapping[str, list[str]], complete: bool = False) -> None:
     """Say what of the address, or of a file, the inputs could not take; if all are there, also what none asks for."""
     if whole := st.session_state.pop(REFUSED, None):
         st.error(plain(whole), icon=":material/error:")
+    known = st.session_state.to_dict()  # which alone can be asked for any name, even none
     for name, values in address.items():
-        if name in st.session_state:
-            chosen = st.session_state[name]
+        if name in known:
+            chosen = known[name]
             several = chosen if isinstance(chosen, list) else [chosen]
             used = [str(each).lower() if each is True else str(each) for each in several if each is not None]
             unlike = [value for value in values if value not in used]

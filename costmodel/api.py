@@ -99,7 +99,7 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     """What a scenario takes: time, memory, money, energy, carbon, storage and staff.
 
     `scenario` is a path, a mapping or a Scenario; `overrides` are "path=value" texts.
-    Raises ScenarioError for bad input and CatalogError for names that are unknown or ambiguous.
+    Raises ScenarioError for bad input and CatalogError for a device that has no price when none is stated.
     """
     resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
     with resolved.scenario.written.located():

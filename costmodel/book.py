@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from costmodel.catalog import CatalogError
 from costmodel.job import Assumption, Assumptions, leaves
+from costmodel.source import Problem, ScenarioError
 
 USER = "stated in the scenario"
 RULE = "costmodel-prior"
+
+
+@contextmanager
+def named(path: str) -> Iterator[None]:
+    """What `path` of a scenario names is looked up within: a name that the catalog cannot answer is wrong there."""
+    try:
+        yield
+    except CatalogError as error:
+        raise ScenarioError([Problem("", None, None, path, str(error))]) from None
 
 
 class Book:

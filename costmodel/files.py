@@ -22,7 +22,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its place once it is written; with `keep` also when that was stopped half-way.
+    """A file beside `path` that takes its place once it is written; with `keep` also as far as it was when stopped.
 
     A link stays one, and the file that it names is written; so is a device or a pipe, which nothing may replace.
     Raises FileError.
@@ -40,8 +40,11 @@ def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
                 try:
                     yield file
                     good = True
-                finally:
-                    good = good or (keep and file.tell() > 0)
+                except OSError:  # the disk is full: of such a file nobody knows how far it goes
+                    raise
+                except BaseException:
+                    good = keep and file.tell() > 0
+                    raise
         finally:
             if good:
                 temporary.chmod(0o644)  # as other files, not for its owner alone as temporary ones

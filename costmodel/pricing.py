@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from costmodel.architectures.kinds import Architecture, Samples
-from costmodel.book import RULE, USER, Book
+from costmodel.book import RULE, USER, Book, named
 from costmodel.catalog import CatalogError, economics, embodied, grids, prices, pue
 from costmodel.device import Device
 from costmodel.fields import TRAINING
@@ -69,7 +69,8 @@ def _surroundings(book: Book, said: Any, device: Device) -> None:
     if isinstance(said.grid, float | int):
         book.set("costs.grid", said.grid, "given", USER)
     else:
-        grid = grids.intensity(said.grid or "world")
+        with named("costs.grid"):
+            grid = grids.intensity(said.grid or "world")
         status = "given" if said.grid else "catalog"
         book.set("costs.grid", grid.value, status, grid.source, grid.low, grid.high, f"{grid.name}, {grid.year}")
     made = embodied.embodied(device.id) if device.id else embodied.by_power(device.figure("tdp"))

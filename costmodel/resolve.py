@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel import pricing, profile
 from costmodel.architectures.kinds import Architecture, Samples
-from costmodel.book import RULE, USER, Book
+from costmodel.book import RULE, USER, Book, named
 from costmodel.catalog import formats
 from costmodel.compression import effects
 from costmodel.compression.formulas import compressed_peak
@@ -39,8 +39,8 @@ class Resolved:
 def resolve(scenario: Scenario) -> Resolved:
     """Every number that an estimate of `scenario` needs; None where a rule will fill it in.
 
-    Raises CatalogError for a name that is unknown, ambiguous or of a family that is not modelled, and for a device
-    without a price when none is stated; ScenarioError for a format that the device lacks.
+    Raises ScenarioError for a name that is unknown, ambiguous or of a family that is not modelled, and for a format
+    that the device lacks; CatalogError for a device without a price when none is stated.
     """
     with scenario.written.located():
         return _resolved(scenario)
@@ -53,7 +53,8 @@ def _resolved(scenario: Scenario) -> Resolved:
     book.set("devices", scenario.devices, "given", USER)
     for field in made.fields:
         book.set(f"model.{field}", found.fields[field], found.status, found.source, note=found.note)
-    hardware = device(scenario.hardware, USER)
+    with named("hardware"):
+        hardware = device(scenario.hardware, USER)
     compute, sparse, unpacked = _precision(book, scenario, hardware, made)
     _hardware(book, hardware, compute, sparse)
     _work(book, scenario, made)
@@ -88,10 +89,14 @@ def _warnings(scenario: Scenario, assumptions: Assumptions, model: str) -> list[
 
 def _model(scenario: Scenario) -> Model:
     """The model that is left after all steps of compression. Raises ScenarioError for what it has no use for."""
-    found = _fitting(scenario, model(scenario.model, USER))
-    for step in scenario.compression:
+    with named("model"):
+        asked = model(scenario.model, USER)
+    found = _fitting(scenario, asked)
+    for place, step in enumerate(scenario.compression):
         if isinstance(step, Distil):
-            found = replace(_fitting(scenario, model(step.student, USER)), note=f"distilled from {found.name}")
+            with named(f"compression.{place}.student"):
+                student = model(step.student, USER)
+            found = replace(_fitting(scenario, student), note=f"distilled from {found.name}")
         elif isinstance(step, Prune):
             found = replace(
                 found, name=f"{found.name}, pruned", fields=effects.pruned(found.fields, step), note="pruned"

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 
 import pytest
 from visiting import cells, drawn, opened, shown
@@ -148,6 +150,23 @@ def test_what_the_address_cannot_say_is_told_and_the_default_stands(name, value)
 )
 def test_stale_and_unknown_parts_of_the_address_do_no_harm(query):
     assert text.sentence(estimate(DEFAULT)) in shown(opened(**query))
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        *(("estimate", {name: "x"}) for name in ("", "$$ID-x")),
+        *(("estimate", {"total": ""}), ("compare", {"total": "", "scenarios": ""}), ("explore", {"form": ""})),
+    ],
+)
+def test_names_and_values_that_are_none_are_answered(page, query):
+    assert opened(page, **query).success
+
+
+def test_pandas_is_whole_before_a_chart_is_drawn():
+    # Plotly takes a pandas that another visitor's thread has loaded in part, and fails.
+    script = "import sys, costmodel.app.drawing; sys.exit('pandas' not in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @pytest.mark.parametrize(("key", "said"), [("model", "files are not read here"), ("hardware", "unknown hardware")])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.loading import load, loads
+from costmodel.resolve import resolve
 from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
 
@@ -343,3 +344,19 @@ def test_bytes_thrown_into_a_good_file(noise, place):
         assert isinstance(loads(GOOD[:place] + noise + GOOD[place:], allow_files=False), Scenario)
     except ScenarioError as error:
         check(error)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place"),
+    [
+        (b"llama-3.1-8b", b"lama", "1:8: model: unknown model 'lama'"),
+        (b"h100-sxm", b"h100-smx", "2:11: hardware: unknown hardware 'h100-smx'"),
+        (b"h100-sxm", b"h100", "2:11: hardware: 'h100' fits several products"),
+    ],
+)
+def test_names_that_nothing_has_are_wrong_at_their_place(before, after, place):
+    assert before in GOOD
+    with pytest.raises(ScenarioError) as caught:
+        resolve(loads(GOOD.replace(before, after), file="a.yaml"))
+    assert place.partition(": ")[2] in str(caught.value)
+    assert f"a.yaml:{place.partition(': ')[0]}" in str(caught.value)

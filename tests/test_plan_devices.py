@@ -9,11 +9,11 @@ from planning import TRAIN, column
 import costmodel
 from costmodel import plan
 from costmodel.api import estimate
-from costmodel.catalog import CatalogError
 from costmodel.costs.money import owned_time
 from costmodel.plan import mixed, owning, scaling
 from costmodel.plan.money import PlanError
 from costmodel.report import whatif
+from costmodel.source import ScenarioError
 from costmodel.units import YEAR
 
 # Mixed fleets.
@@ -53,10 +53,16 @@ def test_odd_additions_are_refused(add):
 
 
 def test_unknown_and_too_small_devices_are_named():
-    with pytest.raises(CatalogError, match="h1000"):
+    with pytest.raises(ScenarioError, match="h1000"):
         plan.fleet(TRAIN, "h1000=8")
     with pytest.raises(PlanError, match="no layout on 65 × jetson-nano"):
         plan.fleet(TRAIN | {"costs": {"price": "1 USD/h"}}, "jetson-nano=1")
+
+
+def test_what_is_wrong_with_a_scenario_is_no_lack_of_layouts():
+    images = TRAIN | {"model": "torchvision-resnet50", "workload": {"kind": "train", "tokens": 1e9}}
+    with pytest.raises(ScenarioError, match="takes images, not tokens"):
+        plan.fleet(images, "a100-sxm-80gb=8")
 
 
 # Scaling.

@@ -13,7 +13,7 @@ from costmodel.catalog import CatalogError, economics
 from costmodel.cli.main import run
 from costmodel.cli.whatif import COMMANDS
 from costmodel.plan import learning, pipeline, sleeping
-from costmodel.plan.money import PlanError
+from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.report import whatif
 from costmodel.source import ScenarioError
 from costmodel.units import DAY
@@ -49,9 +49,22 @@ def test_benchmark_needs_fewer_steps_of_larger_batches():
         plan.benchmark("resnett")
 
 
-def test_no_optimiser_is_asked_for_by_a_blank():
-    with pytest.raises(PlanError, match="no optimiser is named"):
-        plan.optimiser(TRAIN, [" "])
+@pytest.mark.parametrize("name", ["", " ", "1", "\x1b[31m", "\udc80", "muon\n", "x" * 41])
+def test_odd_words_name_no_optimiser(name):
+    with pytest.raises(PlanError, match="names no optimiser"):
+        plan.optimiser(TRAIN, [name])
+
+
+@pytest.mark.parametrize("cores", ["0", "1e-300", "1001", "1e300", "nan", ""])
+def test_absurd_cores_are_refused(cores):
+    with pytest.raises(PlanError, match="write for example"):
+        plan.feed(TRAIN, cores)
+
+
+@pytest.mark.parametrize("ask", [plan.buy, plan.sleep])
+def test_a_service_that_cannot_keep_up_has_no_answer(ask):
+    with pytest.raises(DoesNotFit, match="fewer requests are answered than arrive"):
+        ask(SERVE | {"traffic": {"request_rate": "1e9 /s"}})
 
 
 def test_optimisers_without_published_pairs_say_so():

@@ -186,7 +186,7 @@ def test_a_service_whose_requests_queue_up_is_no_answer():
 
 
 def test_what_is_wrong_without_the_axes_is_not_blamed_on_them():
-    with pytest.raises(SweepError, match=r"^'h100' fits several products"):
+    with pytest.raises(SweepError, match=r"^hardware: 'h100' fits several products"):
         costmodel.sweep(BASE | {"hardware": "h100"}, {"workload.tokens": [1e11]})
 
 

@@ -212,6 +212,20 @@ def test_interrupted_the_finished_rows_are_kept(form, more, tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize(("form", "blocks"), [("csv", 30_000), ("parquet", 8_000)])  # room for a part of the rows
+def test_a_full_disk_leaves_the_file_before(form, blocks, tmp_path):
+    out = tmp_path / f"rows.{form}"
+    out.write_text("before")
+    points = "--over workload.tokens=1e11:1e13:60000:log"
+    command = f"ulimit -f {blocks}; exec {sys.executable} -m costmodel sweep examples/llama-3.1-8b.yaml {points}"
+    done = subprocess.run(["sh", "-c", f"{command} --out {out}"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert "is whole up to" not in done.stderr
+    assert list(tmp_path.iterdir()) == [out]
+    assert out.read_text() == "before"
+
+
 def test_an_axis_that_moves_nothing_is_told(capsys):
     axis = "--over=costs.utilisation=0.2,0.5"
     assert run(["sweep", "examples/llama-3.1-8b.yaml", axis]) == 0

@@ -24,9 +24,7 @@ OTHER_HARDWARE = "h200-sxm"  # so that the page has something to compare when it
 
 def inputs() -> dict[str, list[str]]:
     """What each other scenario changes of the first, as path=value."""
-    count = st.segmented_control(
-        "Scenarios", range(2, 2 + len(OTHERS)), default=2, required=True, key="scenarios", bind="query-params"
-    )
+    count = parts.switch("Scenarios", range(2, 2 + len(OTHERS)), 2, "scenarios")
     changes = {}
     with st.grid(min(count - 1, 4), min_column_width=260):
         for name in OTHERS[: count - 1]:
@@ -87,9 +85,7 @@ def show_causes(tree: Tree, changes: dict[str, list[str]], answers: dict[str, Es
         return
     name = names[0]
     if len(names) > 1:
-        name = st.segmented_control(
-            f"Against {FIRST}", names, default=name, required=True, key="against", bind="query-params"
-        )
+        name = parts.switch(f"Against {FIRST}", names, name, "against")
     unit, whole = text.UNITS[total], f"{name} − {FIRST}"
     value = comparing.difference(answers[name].totals[total], answers[FIRST].totals[total])
     left, right = st.columns(2, gap="medium")
@@ -144,7 +140,7 @@ if complete:
     say = place.success if all(answer.fits for answer in answers.values()) else place.warning
     say(f"**{parts.plain(report.sentence(answers))}**")
     named = {label: total for total, label in text.LABELS.items()}
-    label = st.segmented_control("Total", list(named), default="cost", required=True, key="total", bind="query-params")
+    label = parts.switch("Total", list(named), "cost", "total")
     show_figures(answers, named[label], label)
     show_causes(tree, changes, answers, named[label])
     take_along(changes, answers)

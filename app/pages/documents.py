@@ -206,7 +206,7 @@ def show_lever(asked: Lever) -> None:
 
 
 address, place = parts.arrived(), parts.top("Documents")
-section = st.segmented_control("Show", SECTIONS, default="Levers", required=True, key="show", bind="query-params")
+section = parts.switch("Show", SECTIONS, "Levers", "show")
 if section == "Levers":
     by_id = {lever.id: lever for lever in LEVERS}
     show_lever(asked_by_visitor(by_id[chosen("Way to save cost", list(by_id), "lever")]))

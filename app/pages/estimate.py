@@ -19,9 +19,7 @@ def show_answer(answer: Estimate) -> None:
             st.metric(label, value, spread or None, delta_color="off", delta_arrow="off", border=True, height="stretch")
     drawing.say("caption", "Below each figure its 80 % range, from the 10th to the 90th percentile.")
     names = {label: name for name, label in text.LABELS.items() if name in answer.outcome.breakdown}
-    label = st.segmented_control(
-        "Break down", list(names), default="cost", required=True, key="total", bind="query-params"
-    )
+    label = parts.switch("Break down", list(names), "cost", "total")
     name = names[label]
     left, right = st.columns(2, gap="medium")
     with left:

@@ -55,7 +55,7 @@ def values(key: str, names: tuple[str, ...], proposed: list[str]) -> str:
 def swept(tree: str, over: tuple[tuple[str, str], ...], measured: tuple[int, ...]) -> dict[str, Any]:
     """The library's answer. Raises SweepError and ScenarioError."""
     base = parts.scenario(json.loads(tree))
-    named = typed(base, [f"{path}={said}" for path, said in over])
+    named = typed(base, [f"{path}={said}" for path, said in over], MOST_POINTS)
     points = 1
     for listed in named.values():
         points *= len(listed)
@@ -69,7 +69,7 @@ def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[str,
     left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
     forms = [LINES, *([HEAT] if len(axes) > 1 else []), FRONT]
     with left:
-        form = st.segmented_control("Show as", forms, default=forms[-2], required=True, key="form", bind="query-params")
+        form = parts.switch("Show as", forms, forms[-2], "form")
     if form == FRONT:
         both = report.trade_off(found, kind)
         front = report.compromise(found, both)

@@ -82,6 +82,8 @@ def opened(resume: Path | None, environment: Record) -> tuple[BinaryIO, list[Rec
         text = resume.read_bytes()
     except OSError as problem:
         raise BadFile(f"{resume}: {problem.strerror}; leave out --resume to begin a file") from None
+    except BadFile as problem:
+        raise BadFile(f"{problem}; or leave out --resume to begin a file") from None
     for record in there:
         if record["kind"] == "environment" and record["id"] != environment["id"]:
             changed = ", ".join(differences(record, environment)) or "id"

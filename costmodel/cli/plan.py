@@ -61,7 +61,7 @@ def size(
     source, overrides = read(scenario, flags, changes)
     answer = plan_size(
         source,
-        serve_tokens or 0.0,
+        0.0 if serve_tokens is None else serve_tokens,
         loss=loss,
         budget=budget,
         law=law,

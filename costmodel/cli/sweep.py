@@ -57,6 +57,8 @@ def command(
     from costmodel.loading import load
     from costmodel.sweeping import MOST_KEPT, MOST_POINTS, gather, stream, typed
 
+    if "-" in (str(out), str(plot)):
+        raise click.UsageError("--out and --plot name files; leave --out out to have the table on standard output")
     if plot is not None:
         require("plotly", "--plot", "app")
     source, overrides = read(scenario, flags, changes)
@@ -120,7 +122,7 @@ def _save(form: str, out: Path | None, blocks: Iterable[dict[str, Any]], points:
             with files.whole(out, keep=True) as file:
                 save(form, file, blocks, count)
         except BaseException as error:
-            if written:
+            if written and not isinstance(error, files.FileError):
                 why = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
                 click.echo(f"costmodel: {why}: {out} is whole up to row {written:,} of {points:,}", err=True)
             raise

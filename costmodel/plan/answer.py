@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from costmodel.api import Estimate, estimate
 from costmodel.loading import Override, load
+from costmodel.outcome import overloaded
 from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.scenario import Scenario, Training
 from costmodel.source import ScenarioError, cut
@@ -40,10 +41,12 @@ def training(scenario: Scenario, question: str) -> Training:
 
 
 def fitting(scenario: Scenario) -> Estimate:
-    """The estimate of a scenario. Raises DoesNotFit with the nearest change that fits where it does not."""
+    """The estimate of a scenario. Raises DoesNotFit for one without room, with the nearest change, and for overload."""
     answer = estimate(scenario)
     if not answer.fits:
         raise DoesNotFit(f"the job does not fit its devices; {answer.remedy}")
+    if overloaded(answer.outcome, scenario.workload.kind):
+        raise DoesNotFit("fewer requests are answered than arrive; write more devices, or a lower traffic.request_rate")
     return answer
 
 
@@ -67,13 +70,17 @@ def on_tokens(answer: Estimate, question: str) -> Estimate:
 
 def option(text: str | float, name: str, example: str, unit: str = "", low: float = 0.0, high: str = "") -> float:
     """The number above `low`, and up to `high` as it is written, in an option, in SI. Raises PlanError."""
+
+    def read(text: str | float) -> float:
+        return parse(text, unit, example) if unit else count(text)
+
     try:
-        found = parse(text, unit, example) if unit else count(text)
+        found = read(text)
     except UnitError as error:
         advice = "" if "write" in str(error) else f"; write for example {example}"
         raise PlanError(f"{name}: {error}{advice}") from None
     if not low < found < float("inf"):
         raise PlanError(f"{name}: must be above {low:g}, not {cut(str(text), 40)}; write for example {example}")
-    if high and found > parse(high, unit, example):
+    if high and found > read(high):
         raise PlanError(f"{name}: must be at most {high}, not {cut(str(text), 40)}; write for example {example}")
     return found

@@ -12,10 +12,12 @@ from costmodel.plan.answer import Answer, Column, fitting, on_tokens, possible, 
 from costmodel.plan.money import PlanError
 from costmodel.quality import steps as published
 from costmodel.quality.evidence import Expected, NoEvidence
+from costmodel.source import cut
 from costmodel.units import Count, Seconds
 from costmodel.workloads.formulas.step import tokens_per_step
 
 OCTAVES = 4  # on either side of the scenario's batch
+LONGEST_NAME = 40  # of an optimiser
 METHODS = ("adamw", "muon", "shampoo", "schedule-free-adamw", "sgd", "newton")
 
 
@@ -118,8 +120,9 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
             f"steps are published beside AdamW's, and this scenario trains with {work.optimizer or usual}; "
             "write --set workload.optimizer=adamw"
         )
-    if not all(name.strip() for name in method or [""]):
-        raise PlanError("no optimiser is named; write for example --method muon")
+    for name in method or [""]:
+        if not (name[:1].isalpha() and name.isprintable() and len(name) <= LONGEST_NAME):
+            raise PlanError(f"--method {cut(name)!r} names no optimiser; write for example --method muon")
     totals = fitting(base).totals
     found = [_steps(name) for name in method]
     known = [e for e in found if e and e.value < 1]

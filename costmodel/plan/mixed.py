@@ -10,6 +10,7 @@ from costmodel.formula import formula
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column, option, possible, training
 from costmodel.plan.money import DoesNotFit, PlanError
+from costmodel.resolve import resolve
 from costmodel.source import cut
 from costmodel.units import Count, Fraction, PerSecond, Seconds, Usd
 
@@ -45,6 +46,7 @@ def fleet(scenario: Any, add: str = "a100-sxm-80gb=32", overrides: Sequence[Over
     """
     base = load(scenario, [*overrides, ("ranges", False)])
     training(base, "a mixed fleet")
+    resolve(base)  # whatever is wrong with the scenario itself, before layouts are looked for
     if not isinstance(base.hardware, str):
         raise PlanError("a mixed fleet needs devices of the catalog; write hardware: h100-sxm")
     groups = {base.hardware: base.devices} | _groups(add, base.hardware)

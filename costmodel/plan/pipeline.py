@@ -53,7 +53,8 @@ def feed(scenario: Any, cores: str | float | None = None, overrides: Sequence[Ov
     """
     base = load(scenario, [*overrides, ("ranges", False)])
     training(base, "the input pipeline")
-    per_device = option(cores, "--cores", "14") if cores is not None else economics.value("host_cores_per_device").mid
+    usual = economics.value("host_cores_per_device").mid
+    per_device = usual if cores is None else option(cores, "--cores", "14", low=1e-4, high="1000")
     answer = on_tokens(fitting(base), "the input pipeline")
     job, time, rate = answer.outcome.job, answer.totals["time_s"], answer.outcome.performance["tokens_per_s"]
     tokens, available = job.workload.tokens, host_cores(job.devices, per_device)

@@ -123,7 +123,7 @@ def size(
         raise PlanError("a plan of size needs either a loss or a budget; write --loss 2.1 or --budget '5 M USD'")
     loss, budget = _amount(loss, "loss"), _amount(budget, "budget")
     unique_tokens, serve_tokens = _amount(unique_tokens, "unique_tokens"), _amount(serve_tokens, "serve_tokens") or 0.0
-    used = scaling.law(law or ("data-constrained" if unique_tokens else scaling.DEFAULT))
+    used = scaling.law(("data-constrained" if unique_tokens else scaling.DEFAULT) if law is None else law)
     if unique_tokens is not None and used.name != "data-constrained":
         raise NoEvidence(f"{used.name} knows no repeated data; use the law 'data-constrained'")
     if loss is not None and loss <= used.irreducible:

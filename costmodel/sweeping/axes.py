@@ -157,12 +157,13 @@ def _column(values: Sequence[Any]) -> np.ndarray:
     return found
 
 
-def typed(base: Scenario, texts: Sequence[str]) -> dict[str, list[Any]]:
+def typed(base: Scenario, texts: Sequence[str], most: int = MOST_POINTS) -> dict[str, list[Any]]:
     """Axes as typed: ["devices=8:64:x2", "workload.tokens=1e11:1e13:9:log"] → {"devices": [8, 16, 32, 64], …}.
 
     A list has commas, each value written as in the scenario. FROM:TO:N stands for N values, evenly spaced as those of
     np.linspace; FROM:TO:N:log for N with equal ratios (np.geomspace); FROM:TO:xF for FROM, F·FROM, … up to TO. Where
-    only whole numbers make sense they are rounded. Raises SweepError for any other form.
+    only whole numbers make sense they are rounded. Raises SweepError for any other form, and for a range of more than
+    `most` values.
     """
     found: dict[str, list[Any]] = {}
     for text in texts:
@@ -175,12 +176,12 @@ def typed(base: Scenario, texts: Sequence[str]) -> dict[str, list[Any]]:
             raise SweepError(f"axis {cut(path)} is given twice; write its values in one list")
         rule = _figure(base, path)
         found[path] = [
-            value for word in written.tree for value in _values(cut(path), word, rule is not None and rule.whole)
+            value for word in written.tree for value in _values(cut(path), word, rule is not None and rule.whole, most)
         ]
     return found
 
 
-def _values(path: str, word: Any, whole: bool) -> list[Any]:
+def _values(path: str, word: Any, whole: bool, most: int) -> list[Any]:
     """The values that one word of a list stands for."""
     parts = [part.strip() for part in word.split(":")] if isinstance(word, str) else []
     if len(parts) < 3 or not set(parts[0]) & set("0123456789"):
@@ -200,8 +201,8 @@ def _values(path: str, word: Any, whole: bool) -> list[Any]:
             f"axis {path}: {cut(word)!r} multiplies, and so needs 0 < FROM < TO; write for example 8:512:x2"
         )
     many = step if ratio is None else 1 + np.floor(np.log(high / low) / np.log(step) + 1e-9)
-    if many > MOST_POINTS:
-        raise SweepError(f"axis {path}: {cut(word)!r} has {many:,.0f} values, more than {MOST_POINTS:,}; take fewer")
+    if many > most:
+        raise SweepError(f"axis {path}: {cut(word)!r} has {many:,.0f} values, more than {most:,}; take fewer")
     if ratio is not None:
         numbers = low * step ** np.arange(many)
     else:
@@ -218,7 +219,7 @@ def _ends(path: str, word: str, low: str, high: str) -> tuple[float, float, str]
         return count(low), count(high), ""
     except UnitError:
         units = {found.group(2) for found in split if found}
-        if len(units) == 1 and all(split):
+        if len(units) == 1 and all(split) and "" not in units:
             return *(float(found.group(1)) for found in split if found), units.pop()  # type: ignore[return-value]
     wanted = "needs a number with the same unit at both ends; write for example '1 USD/h:4 USD/h:7'"
     raise SweepError(f"axis {path}: {cut(word)!r} {wanted}")
