@@ -13,6 +13,9 @@ from typing import TextIO
 
 import click
 
+# Plugins would be looked for among all packages that are installed, and none has a part in an answer.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 COMMANDS = {
     "estimate": "What a scenario takes: time, memory, money, energy, carbon, storage, staff.",
     "explain": "The working of one figure, down to catalog figures with sources.",
