@@ -94,7 +94,7 @@ def test_an_interrupted_calibration_says_how_to_go_on(monkeypatch, capsys):
 
     monkeypatch.setattr(local, "measure_local", stop)
     assert run(["calibrate", "--thorough"]) == 130
-    assert "go on with: costmodel calibrate --thorough --resume" in capsys.readouterr().err
+    assert "to go on, add --resume to the same command" in capsys.readouterr().err
 
 
 def test_a_busy_machine_is_told_kept_and_warned_of(tmp_path, capsys):

@@ -87,8 +87,7 @@ def _measured(effort: str, resume: bool) -> Path:
         try:
             path: Path = local.measure_local(effort, resume=resume)
         except KeyboardInterrupt:
-            more = "" if effort == "default" else f" --{effort}"
-            click.echo(f"costmodel: measured points are kept; go on with: costmodel calibrate{more} --resume", err=True)
+            click.echo("costmodel: measured points are kept; to go on, add --resume to the same command", err=True)
             raise
     click.echo("fitting the laws", err=True)
     return path
