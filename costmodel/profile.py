@@ -182,9 +182,13 @@ def own_name(name: str) -> str:
 
 
 def keep(name: str, content: dict[str, Any]) -> Path:
-    """Write a user's own profile, whole or not at all; returns its file. Raises ProfileError."""
-    path = own_folder() / f"{own_name(name)}.json"
-    files.write(path, json.dumps(content, indent=1) + "\n")
+    """Write a user's own profile, whole or not at all, and only one that can be read; returns its file.
+
+    Raises ProfileError.
+    """
+    path, text = own_folder() / f"{own_name(name)}.json", json.dumps(content, indent=1) + "\n"
+    _checked(path, text.encode())
+    files.write(path, text)
     return path
 
 
@@ -294,10 +298,16 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST:
             raise ProfileError(f"{path}: larger than {LARGEST // 1_000_000} MB; a profile is a small JSON file")
-        profile = Profile.model_validate_json(path.read_bytes())
+        return _checked(path, path.read_bytes())
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise ProfileError(f"{path}: cannot be read ({reason}); name a file that you can read") from None
+
+
+def _checked(path: Path, data: bytes) -> dict[str, Any]:
+    """The content of a profile file, with the constants of all laws in their units."""
+    try:
+        profile = Profile.model_validate_json(data)
     except ValidationError as invalid:
         said = " ".join(_wrong(invalid).split())
         raise ProfileError(f"{path}: {said}; make it anew with `costmodel calibrate`") from None

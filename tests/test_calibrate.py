@@ -61,6 +61,12 @@ def test_corrupt_records_are_named_by_line(tmp_path, capsys, changed, said):
     assert said in refused(capsys, "--refit", records(tmp_path, changed))
 
 
+def test_a_profile_that_no_estimate_could_read_is_not_kept(tmp_path, folder, capsys):
+    absurd = records(tmp_path, change("matmul", time_s=1e-300))
+    assert "hardware.peak:fp32: must be a finite number" in refused(capsys, "--refit", absurd)
+    assert not list(folder.glob("*.json"))
+
+
 @pytest.mark.parametrize("name", ["h100-sxm", "prior", "cpu-epyc-2core", "t4", "a.json", "../x", "a b", "", "x\ny"])
 def test_names_of_what_ships_are_refused(folder, capsys, name):
     assert "write a new name" in refused(capsys, "--refit", RECORDS, "--name", name)
