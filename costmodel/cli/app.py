@@ -31,6 +31,7 @@ def command(port: int | None, headless: bool) -> None:
     if main is None or main.origin is None:
         raise click.UsageError("the app is not installed; install costmodel with pip")
     arguments = [f"--server.address={HERE}", f"--server.port={_free(port)}", "--browser.gatherUsageStats=false"]
+    arguments += ["--server.maxUploadSize=1"]  # MB: a scenario is small, and what is sent lies in memory
     arguments += ["--server.headless=true"] if headless else []
     # Streamlit takes this process's place, so that whatever ends the one ends the other.
     os.execv(sys.executable, [sys.executable, "-m", "costmodel.app.serve", "run", main.origin, *arguments])
