@@ -68,8 +68,8 @@ class Assumption:
 class Hardware:
     """A device and its surroundings. `peak` is of the layers' number format, `peak_16bit` of 16 bits or it if wider.
 
-    Attention's kernels take `tile_keys` keys and `tile_rows` queries at a time; `overlap` is the share of moving that
-    hides under their computing.
+    Attention's kernels take `tile_keys` keys and `tile_rows` queries at a time; `overlap` is the share of moving,
+    and of the host's work, that hides under computing.
     """
 
     memory: Bytes

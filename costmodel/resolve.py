@@ -175,7 +175,7 @@ def _hardware(book: Book, device: Device, compute: str, sparse: bool) -> None:
         "multiprocessors": (132.0, 100.0, 160.0, "of data-centre GPUs"),
         "tile_keys": (128.0, None, None, "keys that attention's kernel on a GPU takes at a time"),
         "tile_rows": (16.0, None, None, "rows that a matrix unit takes at a time"),
-        "overlap": (1.0, None, None, "copies of a GPU run by themselves"),
+        "overlap": (1.0, None, None, "a GPU copies by itself, and the host has a processor of its own"),
         "link_bandwidth": (31.5e9, 12e9, 63e9, "PCIe 4 x16"),
         "scale_up_domain": (8.0, None, None, "devices in a usual server"),
         "network_bandwidth": (25e9, 12.5e9, 50e9, "200 Gb/s per device"),

@@ -153,16 +153,17 @@ def test_unpacking_slows_large_batches_less_than_bits_promise():
 
 def test_published_batches_of_weight_only_formats():
     # vLLM, pull request 23197: Llama 3.1 8B on one H100, 256 tokens to 32, seconds for batches of 1, 4, 8 and 16.
-    plain = (0.236, 0.260, 0.284, 0.336)
-    formats = {"int8": (0.186, 0.231, 0.248, 0.300), "int4": (0.154, 0.194, 0.216, 0.267)}
-    for place, batch in enumerate((1, 4, 8, 16)):
-        work = {"kind": "infer", "requests": batch, "input_tokens": 256, "output_tokens": 32}
-        base = LLAMA | {"workload": work, "engine": {"max_sequences": batch}}
-        for name, published in formats.items():
-            gain = (
-                estimate(base).totals["time_s"] / compressed(QUANTISE | {"weights": name}, base=base).totals["time_s"]
-            )
-            assert gain == pytest.approx(plain[place] / published[place], rel=0.15)
+    published = {
+        None: (0.236, 0.260, 0.284, 0.336),
+        "int8": (0.186, 0.231, 0.248, 0.300),
+        "int4": (0.154, 0.194, 0.216, 0.267),
+    }
+    for name, times in published.items():
+        for batch, time in zip((1, 4, 8, 16), times, strict=True):
+            work = {"kind": "infer", "requests": batch, "input_tokens": 256, "output_tokens": 32}
+            base = LLAMA | {"workload": work, "engine": {"max_sequences": batch}}
+            answer = compressed(QUANTISE | {"weights": name}, base=base) if name else estimate(base)
+            assert answer.totals["time_s"] == pytest.approx(time, rel=0.13 if name else 0.05)
 
 
 def test_long_prompts_are_slower_through_unpacked_weights():

@@ -135,8 +135,8 @@ def test_a_deeper_and_wider_model_is_slower(scenario, layers, width):
         return answered(scenario | changed).totals["time_s"]
 
     base = time(layers, width)
-    assert time(2 * layers, width) > base
-    assert time(layers, 2 * width) > base
+    for larger in (time(2 * layers, width), time(layers, 2 * width)):
+        assert larger > base if work["kind"] == "train" else larger >= base  # small ones wait for the host alike
 
 
 @pytest.mark.parametrize("hardware", ["h100-sxm", "h200-sxm", "b200-sxm", "l40s", "mi300x"])

@@ -139,7 +139,7 @@ def _engine_step(job: Job, shard: Program, sequences: Number) -> Number:
     """Time of a pass of `sequences` sequences, the host's part included [s]."""
     framework = job.profile.framework
     host = f_serving.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
-    return f_serving.with_host(_pass_time(job, shard), host)
+    return f_serving.with_host(_pass_time(job, shard), host, job.hardware.overlap)
 
 
 def _pass_time(job: Job, shard: Program) -> Number:

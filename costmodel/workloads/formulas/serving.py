@@ -19,14 +19,18 @@ def at_least_one(sequences: Count) -> Count:
 
 @formula(r"t_{host}", source="costmodel-prior")
 def host_time(per_step: Seconds, per_sequence: Seconds, sequences: Count) -> Seconds:
-    """Time that an engine's host part adds to a step: scheduling, sampling, detokenising."""
+    """Time of an engine's host part of a step: scheduling, sampling, detokenising."""
     return per_step + per_sequence * sequences
 
 
-@formula(r"t_{step}", source="definition")
-def with_host(device: Seconds, host: Seconds) -> Seconds:
-    """Time of an engine step: the devices' part and the host's part, one after the other."""
-    return device + host
+@formula(r"t_{step}", source="zhu-2024")
+def with_host(device: Seconds, host: Seconds, overlap: Fraction) -> Seconds:
+    """Time of an engine step: the host prepares the next one while the devices are at this one, so the longer counts.
+
+    `overlap` is the share of the shorter part that is hidden so: all with a device of its own, nothing where a
+    processor does both.
+    """
+    return ops.maximum(device, host) + (1 - overlap) * ops.minimum(device, host)
 
 
 @formula(r"n_{pre}", source="agrawal-2023")
