@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from costmodel.app import drawing
 from costmodel.app.drawing import PART, WHOLE
 from costmodel.report import roofline as shown
-from costmodel.report.quantities import number, scaled, show, with_range
+from costmodel.report.quantities import number, scale, scaled, show, with_range
 from costmodel.roofline import Roofline
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def errors(judged: Mapping[str, Mapping[str, Any]]) -> None:
             name=name,
             marker={"color": WHOLE, "symbol": symbol, "size": 10}
             if symbol == "x"
-            else {"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2}},
+            else {"color": PART, "symbol": symbol, "size": 10, "line": {"width": 2, "color": PART}},
             hovertemplate="%{y}: %{x:.0%}",
         )
     figure.update_layout(height=130 + 26 * len(names), margin=drawing.MARGIN, legend=drawing.LEGEND)
@@ -292,7 +292,7 @@ def ranged(figures: Mapping[str, tuple[float, float, float]], unit: str, what: s
         marker={"color": PART, "size": 11},
         hoverinfo="skip",
     )
-    figure.update_layout(height=60 + 34 * len(names), margin=drawing.MARGIN | {"t": 0}, showlegend=False)
+    figure.update_layout(height=90 + 34 * len(names), margin=drawing.MARGIN | {"t": 0}, showlegend=False)
     figure.update_xaxes(title=f"{what} [{axis}]", rangemode="tozero", fixedrange=True)
     drawing.named_rows(figure)
     said = (f"{name} {with_range(v, low, high, unit)}" for name, (v, low, high) in figures.items())
@@ -303,23 +303,24 @@ def stacks(parts: Mapping[str, Mapping[str, float]], unit: str, what: str, limit
     """The parts of several totals end to end, a bar each, against a limit."""
     figure = go.Figure()
     kinds = dict.fromkeys(kind for own in parts.values() for kind, value in own.items() if value)
+    size, axis = scale(limit, unit)
     for kind, (colour, pattern) in zip(kinds, FILLS, strict=False):
         figure.add_bar(
-            x=[own.get(kind, 0.0) for own in parts.values()],
+            x=[own.get(kind, 0.0) / size for own in parts.values()],
             y=list(parts),
             orientation="h",
             name=kind,
             marker={"color": colour, "pattern": {"shape": pattern}},
-            hovertemplate=f"{kind} %{{x:.3~s}}{unit}<extra></extra>",
+            hovertemplate=f"{kind} %{{x:.3~g}} {axis}<extra></extra>",
         )
-    figure.add_vline(limit, line={"color": drawing.GREY, "width": 2, "dash": "dot"})
+    figure.add_vline(limit / size, line={"color": drawing.GREY, "width": 2, "dash": "dot"})
     figure.update_layout(
         barmode="stack",
         height=100 + 40 * len(parts),
         margin=drawing.MARGIN,
         legend=drawing.LEGEND | {"traceorder": "normal"},
     )
-    figure.update_xaxes(title=f"{what} [{unit}]", tickformat="~s", fixedrange=True)
+    figure.update_xaxes(title=f"{what} [{axis}]", fixedrange=True)
     drawing.named_rows(figure)
     said = (f"{name}: {', '.join(f'{k} {show(v, unit)}' for k, v in own.items() if v)}" for name, own in parts.items())
     drawing.show_chart(figure, f"{what.capitalize()}, of {show(limit, unit)}. {'; '.join(said)}.")

@@ -233,4 +233,5 @@ def assumptions(answer: Estimate) -> None:
         for a in sorted(answer.assumptions, key=lambda a: STATUSES.index(a.status))
     ]
     alt = f"{len(rows)} assumptions with value, range, status and source."
-    drawing.show_table(rows, alt, height=420, column_config={"note": st.column_config.Column(width=420)})
+    wide = {"assumption": st.column_config.Column(pinned=True, width=190), "note": st.column_config.Column(width=420)}
+    drawing.show_table(rows, alt, height=420, column_config=wide)

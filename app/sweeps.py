@@ -41,7 +41,7 @@ def differences(parts: Mapping[str, float], unit: str, whole: str, total: float)
             increasing_marker_color=drawing.WHOLE,
             decreasing_marker_color=drawing.PART,
             totals_marker_color=drawing.GREY,
-            connector_line={"color": drawing.GREY, "width": 1, "dash": "dot"},
+            connector_visible=False,
             hoverinfo="skip",
         )
     )

@@ -136,7 +136,7 @@ def show_memory(answers: Mapping[str, Estimate]) -> None:
 def table(rows: list[list[str]], answers: Mapping[str, Estimate], alt: str) -> None:
     """Rows under the names of the methods."""
     cells = [dict(zip(("figure", *answers), row, strict=True)) for row in rows]
-    pinned = {"figure": st.column_config.Column(pinned=True, width=210)}
+    pinned = {"figure": st.column_config.Column(pinned=True)}
     drawing.show_table(cells, f"{alt}: {', '.join(answers)}.", column_config=pinned)
 
 

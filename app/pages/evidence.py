@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from costmodel import profile
@@ -15,13 +17,12 @@ HEADS = ("rows", "answered", *(heading for heading, *_ in COLUMNS))
 
 def show_published(table: str) -> None:
     """What `costmodel validate` says of a table of published runs."""
-    found = evidence.published()[table]
+    found = {group: evidence.in_words(judged) for group, judged in evidence.published()[table].items()}
     charts.errors(found["metric"])
     for group, judged in found.items():
         rows = [dict(zip((group, *HEADS), row, strict=True)) for row in cells(judged)]
-        pinned = {group: st.column_config.Column(pinned=True)}
         alt = f"Errors of {len(rows)} {group}s: {', '.join(HEADS)}."
-        drawing.show_table(rows, alt, column_config=pinned)
+        drawing.show_table(rows, alt, column_config=_pinned(group))
     drawing.say(
         "caption",
         "An error is exp|ln(predicted / measured)| − 1: twice and half as much are both 100 %. Repeats of one "
@@ -29,6 +30,10 @@ def show_published(table: str) -> None:
         "16 bytes a parameter for memory. A line for each metric and for each source with at least eight answers. "
         "`docs/validation.md` has the rules, and what stays unanswered.",
     )
+
+
+def _pinned(name: str) -> dict[str, Any]:
+    return {name: st.column_config.Column(pinned=True)}
 
 
 def show_laws(name: str) -> None:
@@ -42,12 +47,12 @@ def show_laws(name: str) -> None:
         "over devices that were left out. `docs/kernels.md` has the errors on records held out of every fit.",
     )
     rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
-    drawing.show_table(rows, f"{len(rows)} laws with records, errors and warnings.")
+    drawing.show_table(rows, f"{len(rows)} laws with records, errors and warnings.", column_config=_pinned("law"))
     st.code(f"costmodel catalog profiles {name}", language=None, wrap_lines=True)
     drawing.say("subheader", "All profiles")
     drawing.say("caption", "Median error / bound of nine tenths of the errors.")
     table = evidence.overview()
-    drawing.show_table(table, f"Errors of {len(table)} laws in every profile.")
+    drawing.show_table(table, f"Errors of {len(table)} laws in every profile.", column_config=_pinned("law"))
     drawing.say("subheader", "Where the records come from")
     sources = [{"law": law, "source": source, "records": count} for law, source, count in evidence.sources(made)]
     if sources:

@@ -59,7 +59,8 @@ def show_roofline(tree: dict[str, Any]) -> Roofline | None:
         drawing.say("markdown", f"**{run.capitalize()}**, forward, each operator once")
         rows = [dict(zip(shown.HEADINGS, row, strict=True)) for row in shown.cells(points)]
         alt = f"{len(rows)} operators of {run}: {', '.join(shown.HEADINGS)}."
-        drawing.show_table(rows, alt, height=min(600, 38 + 35 * len(rows)))
+        wide = {shown.HEADINGS[0]: st.column_config.Column(pinned=True, width=160)}
+        drawing.show_table(rows, alt, height=min(600, 38 + 35 * len(rows)), column_config=wide)
     return found
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from costmodel import profile, validation
 from costmodel.report.table import as_csv as csv_text
+from costmodel.report.text import PERFORMANCE
 from costmodel.report.validation import percent
 from costmodel.units import counted
 
 PUBLISHED = Path(validation.__file__).with_name("published.csv")
 TEXT, COUNTS = ("table", "group", "name"), ("rows", "answered")
+WORDS = {name: label for name, (label, _) in PERFORMANCE.items()} | {"peak_memory_bytes": "memory of a device"}
 
 Judged = dict[str, dict[str, Any]]
 
@@ -30,12 +32,21 @@ def published() -> dict[str, dict[str, Judged]]:
     return found
 
 
+def in_words(judged: Judged) -> Judged:
+    """The same under the names that all reports have for metrics; sources keep theirs."""
+    return {_words(name): row for name, row in judged.items()}
+
+
+def _words(metric: str) -> str:
+    return WORDS.get(metric, metric.replace("_", " "))
+
+
 def standing(table: str) -> str:
     """How far off the predictions of a table are, in a sentence about what it has most of."""
     judged = published()[table]["metric"]
     name, most = max(judged.items(), key=lambda item: item[1]["answered"])
     return (
-        f"{table}: of {counted(most['answered'], 'measurement')} of {name}, half are predicted "
+        f"{table}: of {counted(most['answered'], 'measurement')} of {_words(name)}, half are predicted "
         f"within {percent(most['median'])} (a naive rule: {percent(most['naive_median'])}), nine tenths within "
         f"{percent(most['p90'])}; {percent(most['coverage_80'])} lie in their 80 % range."
     )

@@ -42,7 +42,7 @@ EXAMPLES = {  # of a total as it is written
     "staff_hours": "800 person-hours",
 }
 PERFORMANCE = {
-    "step_time_s": ("step", "s"),
+    "step_time_s": ("step time", "s"),
     "tokens_per_s": ("tokens per second", "1"),
     "samples_per_s": ("samples per second", "1"),
     "mfu": ("model FLOP utilisation", "fraction"),
