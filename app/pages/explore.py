@@ -82,7 +82,8 @@ def show_charts(found: report.Columns, axes: list[str], kind: str) -> tuple[str,
     drawing.say("subheader", f"{label.capitalize()} over {' and '.join(axes)}")
     drawn = (sweeps.curves if form == LINES else sweeps.heat)(found, axes, names[label])
     ranges = "Bands and bars are 80 % ranges, where they can be told apart; a" if form == LINES else "A"
-    drawing.say("caption", f"{ranges} cross has no answer, and says why. Choose a point to open it as a scenario.")
+    drawing.say("caption", f"{ranges} cross has no answer, and says why.")
+    st.caption("Choose a point to open it as a scenario.")
     return report.sentence(found, axes, names[label]), drawn, [names[label]]
 
 

@@ -48,7 +48,7 @@ def _drawn(figure: Any, first: bool) -> str:
     """A chart in light colours; the first brings the code for all."""
     figure.update_layout(template="plotly_white", font_color=None)
     for axes in (figure.update_xaxes, figure.update_yaxes):
-        axes(tickfont_color=None, title_font_color=None)
+        axes(tickfont_color=None, title_font_color=None, ticklabelstandoff=6)
     return str(
         figure.to_html(
             full_html=False, include_plotlyjs=first, config={"displaylogo": False, "modeBarButtons": [["toImage"]]}
