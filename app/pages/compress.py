@@ -116,7 +116,7 @@ def show_figures(answers: Mapping[str, Estimate]) -> None:
         "Points are the estimates, lines their 80 % ranges. What is uncertain of prices is common to all methods. "
         "In requests of the stated lengths, at the load of the assumptions; each in the layout that is found for it.",
     )
-    table(report.beside(answers), answers, "Figures by method")
+    table(report.beside(answers), answers, "Figures by method", width=210)
 
 
 def show_memory(answers: Mapping[str, Estimate]) -> None:
@@ -133,10 +133,10 @@ def show_memory(answers: Mapping[str, Estimate]) -> None:
     table(rows, answers, "Memory by part and method")
 
 
-def table(rows: list[list[str]], answers: Mapping[str, Estimate], alt: str) -> None:
-    """Rows under the names of the methods."""
+def table(rows: list[list[str]], answers: Mapping[str, Estimate], alt: str, width: int | None = None) -> None:
+    """Rows under the names of the methods; what they are about, as wide, stays in sight."""
     cells = [dict(zip(("figure", *answers), row, strict=True)) for row in rows]
-    pinned = {"figure": st.column_config.Column(pinned=True)}
+    pinned = {"figure": st.column_config.Column(pinned=True, width=width)}
     drawing.show_table(cells, f"{alt}: {', '.join(answers)}.", column_config=pinned)
 
 
