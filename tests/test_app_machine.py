@@ -229,6 +229,7 @@ def test_evidence_shows_published_runs_as_the_page_of_validation_has_them(table)
     app = opened("evidence", table=table)
     found = {group: evidence.in_words(judged) for group, judged in evidence.published()[table].items()}
     assert evidence.standing(table) in shown(app)
+    assert "_" not in "".join((evidence.standing(table), *found["metric"]))
     page = (Path(__file__).parent.parent / "docs" / "validation.md").read_text(encoding="utf-8")
     section = page.partition(f"### {table}")[2].partition("\n### ")[0]
     for (group, judged), shown_table in zip(found.items(), app.dataframe[:2], strict=True):
