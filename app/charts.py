@@ -135,7 +135,7 @@ FILLS = (("#0072B2", ""), ("#E69F00", "/"), ("#009E73", "."), ("#CC79A7", "x"), 
 FAR = 100  # the largest error over the smallest from which on an axis is logarithmic
 FEW = 2  # round numbers along an axis
 # Of a plan of size: mark and symbol of each size that has a name.
-NAMED = {"best": "star", "compute_optimal": "diamond", "stated": "square-open"}
+NAMED = {"best": "star", "compute_optimal": "diamond", "stated": "square"}
 
 
 def sizes(plan: SizePlan) -> None:
@@ -189,7 +189,7 @@ def _named(figure: go.Figure, plan: SizePlan, height: str) -> None:
                 y=[getattr(row, height)],
                 mode="markers",
                 name=f"{name.replace('_', '-')} {show(row.parameters, '1')}",
-                marker={"symbol": symbol, "size": 14, "color": drawing.GREY, "line": {"width": 2}},
+                marker={"symbol": symbol, "size": 14, "color": "white", "line": {"width": 2, "color": "black"}},
                 hoverinfo="skip",
             )
 
