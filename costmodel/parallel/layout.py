@@ -188,19 +188,21 @@ def _enough_micro_batches(job: Job, layout: Layout) -> Any:
 def _first(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
     candidates = _candidates(job, training)
     start = next(candidates)
-    chosen, found = start[0], False
+    chosen, last, found = start[0], start[0], False
     for alike in chain([start], candidates):
         good = possible(replace(job, parallelism=alike[0]), said)
         if said.parallelism.tp is None and not (training and _tables(job)):
             good = _both(good, alike[0].tp <= job.hardware.scale_up_domain)
         if not _any(good):
             continue
+        last = _merge(good, alike[-1], last)
         for layout in alike:
-            chosen = _merge(_both(_not(found), good), layout, chosen)
-            found = _either(found, _both(good, fits(replace(job, parallelism=layout))))
-            if _all(found):
-                return chosen
-    return chosen
+            new = _both(_both(good, _not(found)), fits(replace(job, parallelism=layout)))
+            if _any(new):
+                chosen, found = _merge(new, layout, chosen), _either(found, new)
+                if _all(found):
+                    return chosen
+    return _merge(found, chosen, last)
 
 
 def _merge(condition: Any, new: Layout, old: Layout) -> Layout:
