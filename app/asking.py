@@ -113,9 +113,8 @@ def _more() -> list[str]:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         said = changes(SET, "Other assumptions")
-        st.selectbox(
-            "Or start from an example", list(examples()), None, key=EXAMPLE, on_change=_take, placeholder="none"
-        )
+        names = list(examples())
+        st.selectbox("Or start from an example", names, None, key=EXAMPLE, on_change=_take, placeholder="choose one")
     right.file_uploader(
         "Scenario file, or a model's config.json",
         ("yaml", "yml", "json"),

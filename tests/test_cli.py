@@ -325,7 +325,7 @@ def test_a_comparison_says_what_the_scenarios_state_differently(capsys):
     assert main.run(["compare", file, file, "--set", "2:devices=32", "--set", "2:workload.tokens=2e12"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert rows[3:5] == [["devices", "64", "32"], ["workload.tokens", "1", "T", "2", "T"]]
-    assert rows[3][0] == "time"
+    assert rows[5][0] == "time"
 
 
 def test_a_missing_option_is_one_plain_line(capsys):
