@@ -78,11 +78,11 @@ def verified(rows: Sequence[Any]) -> None:
     _parity(figure, timed, [row.id for row in timed], "s", {"size": 9}, f"times: {'; '.join(said)}")
 
 
-def published(rows: Sequence[Run], what: str) -> None:
+def published(rows: Sequence[Run], metric: str) -> None:
     """Predicted over measured figures of published runs: of one metric, so many that points overlap."""
-    unit = evidence.unit(what)
+    said = f"{evidence.words(metric)} of {len(rows)} published runs"
     mark = {"size": 5, "opacity": 0.5}
-    _parity(go.Figure(), rows, [row.source for row in rows], unit, mark, f"{evidence.words(what)} of {len(rows)} published runs")
+    _parity(go.Figure(), rows, [row.source for row in rows], evidence.unit(metric), mark, said)
 
 
 def _parity(figure: go.Figure, rows: Sequence[Any], names: list[str], unit: str, mark: Any, said: str) -> None:

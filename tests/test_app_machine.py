@@ -239,7 +239,8 @@ def test_evidence_shows_published_runs_as_the_page_of_validation_has_them(table)
             assert row[0] in section
     error, (equal, points) = drawn(app)[0][1]["x"], drawn(app)[1]
     assert error == [row["median"] for row in found["metric"].values()]
-    runs = [run for run in evidence.runs(table) if run.metric == app.selectbox(key="metric").value]
+    chosen = app.selectbox(key="metric").value
+    runs = [run for run in evidence.runs(table) if evidence.words(run.metric) == chosen]
     assert points["x"] == [run.measured for run in runs]
     assert points["y"] == [run.predicted for run in runs]
     assert equal["x"] == equal["y"]

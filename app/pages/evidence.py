@@ -21,8 +21,8 @@ def show_published(table: str) -> None:
     found = {group: evidence.in_words(judged) for group, judged in evidence.published()[table].items()}
     charts.errors(found["metric"])
     runs = evidence.runs(table)
-    frequent = [name for name, _ in Counter(run.metric for run in runs).most_common()]
-    metric = st.selectbox("Measured and predicted", frequent, key="metric", bind="query-params", format_func=evidence.words)
+    named = {evidence.words(name): name for name, _ in Counter(run.metric for run in runs).most_common()}
+    metric = named[st.selectbox("Measured and predicted", list(named), key="metric", bind="query-params")]
     charts.published([run for run in runs if run.metric == metric], metric)
     for group, judged in found.items():
         rows = [dict(zip((group, *HEADS), row, strict=True)) for row in cells(judged)]

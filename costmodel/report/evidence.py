@@ -46,7 +46,7 @@ def published() -> dict[str, dict[str, Judged]]:
     return found
 
 
-def inwords(judged: Judged) -> Judged:
+def in_words(judged: Judged) -> Judged:
     """The same under the names that all reports have for metrics; sources keep theirs."""
     return {words(name): row for name, row in judged.items()}
 
