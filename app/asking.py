@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
+from importlib import resources
 from typing import Any, get_args
 
 import streamlit as st
@@ -35,6 +37,7 @@ KINDS: dict[str, type[Base]] = {
 }
 DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}
 KEPT, WHOLE, FILE, READ = "kept scenario", "scenario", "scenario file", "file was read"
+EXAMPLE, EXAMPLES = "example", resources.files("costmodel.examples")
 MOST_CHANGES = 20
 
 
@@ -110,6 +113,8 @@ def _more() -> list[str]:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         said = changes(SET, "Other assumptions")
+        names = list(examples())
+        st.selectbox("Or start from an example", names, None, key=EXAMPLE, on_change=_take, placeholder="choose one")
     right.file_uploader(
         "Scenario file, or a model's config.json",
         ("yaml", "yml", "json"),
@@ -118,6 +123,19 @@ def _more() -> list[str]:
         max_upload_size=1,
     )
     return said
+
+
+@cache
+def examples() -> dict[str, str]:
+    """The scenarios that are shipped as files, by what their first line says of them."""
+    texts = sorted(file.read_text(encoding="utf-8") for file in EXAMPLES.iterdir() if file.name.endswith(".yaml"))
+    return {text.partition("\n")[0].removeprefix("# ").rstrip("."): text for text in texts}
+
+
+def _take() -> None:
+    """Put the example that was chosen into the inputs."""
+    st.session_state[READ] = inputs_of(as_said(loads(examples()[st.session_state[EXAMPLE]], file="example")))
+    st.session_state[EXAMPLE] = None
 
 
 def _read() -> None:

@@ -9,7 +9,9 @@ import plotly.graph_objects as go
 
 from costmodel.app import drawing
 from costmodel.app.drawing import PART, WHOLE
+from costmodel.report import evidence
 from costmodel.report import roofline as shown
+from costmodel.report.evidence import Run
 from costmodel.report.quantities import number, scale, scaled, show, with_range
 from costmodel.roofline import Roofline
 
@@ -58,15 +60,12 @@ def roofline(found: Roofline) -> None:
     drawing.show_chart(figure, f"Roofline of {found.hardware}. {'; '.join(said)}. {shown.origin(found)}")
 
 
-def parity(rows: Sequence[Any]) -> None:
-    """Predicted over measured times, each with its range, and the line where both are equal."""
+def verified(rows: Sequence[Any]) -> None:
+    """Predicted over measured times of workloads that were run here, each with its range."""
     timed = [row for row in rows if row.measured and row.predicted and row.metric != "speed_up"]
     if not timed:
         return
-    measured, predicted = [row.measured for row in timed], [row.predicted for row in timed]
-    ends = [min(measured + predicted), max(measured + predicted)]
     figure = go.Figure()
-    figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": drawing.GREY, "dash": "dot"})
     figure.add_scatter(
         x=[x for row in timed for x in (row.measured, row.measured, None)],
         y=[y for row in timed for y in (row.p10, row.p90, None)],
@@ -75,20 +74,35 @@ def parity(rows: Sequence[Any]) -> None:
         line={"color": WHOLE, "width": 4},
         hoverinfo="skip",
     )
+    said = (f"{row.id} measured {show(row.measured, 's')}, predicted {show(row.predicted, 's')}" for row in timed)
+    _parity(figure, timed, [row.id for row in timed], "s", {"size": 9}, f"times: {'; '.join(said)}")
+
+
+def published(rows: Sequence[Run], metric: str) -> None:
+    """Predicted over measured figures of published runs: of one metric, so many that points overlap."""
+    said = f"{evidence.words(metric)} of {len(rows)} published runs"
+    mark = {"size": 5, "opacity": 0.5}
+    _parity(go.Figure(), rows, [row.source for row in rows], evidence.unit(metric), mark, said)
+
+
+def _parity(figure: go.Figure, rows: Sequence[Any], names: list[str], unit: str, mark: Any, said: str) -> None:
+    """Predicted over measured figures, above what the figure has already, with the line where both are equal."""
+    measured, predicted = [row.measured for row in rows], [row.predicted for row in rows]
+    ends = [min(measured + predicted), max(measured + predicted)]
+    figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": drawing.GREY, "dash": "dot"})
     figure.add_scatter(
         x=measured,
         y=predicted,
         mode="markers",
         name="prediction",
-        text=[row.id for row in timed],
-        marker={"color": PART, "size": 9},
-        hovertemplate="%{text}<br>measured %{x:.3~s}s, predicted %{y:.3~s}s<extra></extra>",
+        text=names,
+        marker={"color": PART, **mark},
+        hovertemplate=f"%{{text}}<br>measured %{{x:.3~s}}{unit}, predicted %{{y:.3~s}}{unit}<extra></extra>",
     )
     figure.update_layout(height=420, margin=drawing.MARGIN, legend=drawing.LEGEND)
-    figure.update_xaxes(type="log", title="measured [s]", tickformat="~s", fixedrange=True)
-    figure.update_yaxes(type="log", title="predicted [s]", tickformat="~s", fixedrange=True)
-    said = (f"{row.id} measured {show(row.measured, 's')}, predicted {show(row.predicted, 's')}" for row in timed)
-    drawing.show_chart(figure, f"Predicted over measured times: {'; '.join(said)}.")
+    figure.update_xaxes(type="log", title=f"measured [{unit}]", tickformat="~s", fixedrange=True)
+    figure.update_yaxes(type="log", title=f"predicted [{unit}]", tickformat="~s", fixedrange=True)
+    drawing.show_chart(figure, f"Predicted over measured {said}.")
 
 
 def errors(judged: Mapping[str, Mapping[str, Any]]) -> None:

@@ -21,7 +21,7 @@ def show_verification(name: str) -> None:
         drawing.say("markdown", "No workloads were run here beside their predictions. On the machine this runs some:")
     else:
         drawing.say("markdown", parts.plain(machine.verdict(rows)))
-        charts.parity(rows)
+        charts.verified(rows)
         cells = [dict(zip(machine.VERIFIED, row, strict=True)) for row in machine.verified(rows)]
         drawing.show_table(cells, f"{len(cells)} cases, measured and predicted.")
     st.code("costmodel calibrate --verify", language=None, wrap_lines=True)

@@ -108,7 +108,7 @@ def _band(figure: go.Figure, x: list[Any], low: np.ndarray, high: np.ndarray, co
 
 
 def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
-    """A figure over two axes as coloured cells with its value; a cross where there is no answer."""
+    """A figure over two axes as coloured cells with its value; a cross, with the limit, where there is no answer."""
     columns, rows = ([report.value(v) for v in dict.fromkeys(found[axis].tolist())] for axis in axes)
     x, y = ([report.value(v) for v in found[axis].tolist()] for axis in axes)
     label, unit = report.FIGURES[name]
@@ -124,14 +124,17 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     )
     low, high = np.nanmin(found[name]), np.nanmax(found[name])
     middle = low + BRIGHT * (high - low)
-    texts = [show(float(found[name][p]), unit) if found["feasible"][p] else "✕" for p in places]
+    limits = [f"✕ {report.limit(found, p).partition('.')[0]}" if written else "✕" for p in places]
+    texts = [show(float(found[name][p]), unit) if found["feasible"][p] else limits[p] for p in places]
     texts = [text.replace(" ", "<br>", 1) for text in texts]  # so that they fit the cells of a telephone
+    if not written:  # a cross fits all the same
+        texts = [text if text == "✕" else "" for text in texts]
     dark = [found["feasible"][p] and found[name][p] < middle for p in places]
     inks = [drawing.GREY if not found["feasible"][p] else "white" if dark[p] else "black" for p in places]
     figure.add_scatter(
         x=x,
         y=y,
-        mode="markers+text" if written else "markers",
+        mode="markers+text",
         text=texts,
         textfont={"color": inks},
         marker={"size": 24, "opacity": 0, "symbol": "square"},
@@ -231,7 +234,7 @@ def _infeasible(figure: go.Figure, found: Columns, axes: Sequence[str]) -> None:
             x=found[axes[0]][places].tolist(),
             y=[0.0] * len(places),
             mode="markers",
-            name="not feasible",
+            name=f"not feasible: {', '.join(dict.fromkeys(report.limit(found, place) for place in places))}",
             cliponaxis=False,
             marker={"symbol": "x", "color": drawing.GREY, "size": 9},
             customdata=places,

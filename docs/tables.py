@@ -5,6 +5,7 @@ FOLDER is the one that has the full tables.
 
 from __future__ import annotations
 
+import gzip
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import costmodel
 from costmodel.report.table import as_csv
-from costmodel.report.validation import COLUMNS, cells
+from costmodel.report.validation import COLUMNS, answered, cells
 from costmodel.validation.question import RULES
 from costmodel.validation.summary import Validation, by
 
@@ -24,6 +25,7 @@ TABLES = (
     ("inference_runs_local", "inference", "Inference on one machine, and older engines"),
 )
 SHIPPED = Path(costmodel.__file__).parent / "validation" / "published.csv"
+RUNS = SHIPPED.with_name("runs.csv.gz")
 LEAST, REASONS = 8, 12  # answers that make a source a line of its own; reasons listed
 
 
@@ -72,6 +74,16 @@ def shipped(found: Mapping[str, Validation]) -> str:
     return as_csv(lines)
 
 
+def runs(found: Mapping[str, Validation]) -> str:
+    """Measurements with their predictions as CSV, to the three digits that a picture shows; equal ones once."""
+    lines = dict.fromkeys(
+        (title, r.metric, r.source, f"{r.measured:.3g}", f"{r.predicted:.3g}")
+        for title, validation in found.items()
+        for r in answered(validation)
+    )
+    return as_csv([("table", "metric", "source", "measured", "predicted"), *lines])
+
+
 def between(page: str, name: str, made: str) -> str:
     """The page with `made` between the marks of this name."""
     start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
@@ -84,6 +96,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     found = {title: costmodel.validate(folder / f"{name}.csv", kind) for name, kind, title in TABLES}
     SHIPPED.write_text(shipped(found), encoding="utf-8")
+    RUNS.write_bytes(gzip.compress(runs(found).encode(), mtime=0))
     made = [section(title, validation) for title, validation in found.items()]
     page = between(PAGE.read_text(encoding="utf-8"), "rules", rules())
     PAGE.write_text(between(page, "results", "\n\n".join(made)), encoding="utf-8")

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from math import expm1, log
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -219,7 +220,7 @@ def test_evidence_shows_the_fit_of_a_profile(name):
     laws, overview = app.dataframe[2:4]
     assert lines(laws) == machine.fit(made)
     assert overview.value.to_dict("records") == evidence.overview()
-    chart = drawn(app)[1]
+    chart = drawn(app)[2]
     assert chart[1]["y"] == chart[2]["y"] == list(made["fit"])
     assert f"costmodel catalog profiles {name}" in [block.value for block in app.code]
 
@@ -236,8 +237,22 @@ def test_evidence_shows_published_runs_as_the_page_of_validation_has_them(table)
         assert lines(shown_table) == list(map(tuple, validation.cells(judged)))
         for row in validation.cells(evidence.published()[table][group]):
             assert row[0] in section
-    error = drawn(app)[0][1]["x"]
+    error, (equal, points) = drawn(app)[0][1]["x"], drawn(app)[1]
     assert error == [row["median"] for row in found["metric"].values()]
+    chosen = app.selectbox(key="metric").value
+    runs = [run for run in evidence.runs(table) if evidence.words(run.metric) == chosen]
+    assert points["x"] == [run.measured for run in runs]
+    assert points["y"] == [run.predicted for run in runs]
+    assert equal["x"] == equal["y"]
+
+
+def test_the_runs_that_are_drawn_are_those_that_are_judged():
+    for table, groups in evidence.published().items():
+        for metric, judged in groups["metric"].items():
+            runs = [run for run in evidence.runs(table) if run.metric == metric]
+            assert 0 < len(runs) <= judged["answered"]  # equal ones stand once
+            worst = max(abs(log(run.predicted / run.measured)) for run in runs)
+            assert expm1(worst) == pytest.approx(judged["worst"], abs=0.02 * (1 + judged["worst"]))
 
 
 def test_an_unknown_profile_is_told():

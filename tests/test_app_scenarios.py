@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import yaml
 from visiting import cells, drawn, opened, shown
 
 from costmodel import comparing, loading, tornado
@@ -129,10 +130,19 @@ def test_a_heat_map_marks_what_is_not_feasible_with_its_limit():
     heat, places = drawn(app)[0]
     assert heat["z"][0][0] is None
     assert heat["z"][0][1] > 0
-    assert places["text"][0] == "✕"
+    assert places["text"][0] == "✕<br>memory"
     assert "memory: " in places["hovertext"][0]
     assert "1 of 2 points is not feasible: memory (1)" in shown(app)
     assert "memory: " in cells(app.dataframe[0])[0][-1]
+
+
+def test_a_large_heat_map_still_crosses_out_what_is_not_feasible():
+    counts = ", ".join(map(str, range(8, 80, 8)))
+    app = opened("explore", x_values=counts, y="parallelism.tp", y_values="1, 2, 3, 4, 5, 6, 8", workload="serve")
+    places, table = drawn(app)[0][1], cells(app.dataframe[0])
+    assert len(places["text"]) == len(table) == 63
+    assert set(places["text"]) == {"", "✕"}
+    assert [text == "✕" for text in places["text"]] == [row[-1] != "" for row in table]
 
 
 def test_the_compromise_joins_what_is_not_beaten():
@@ -274,6 +284,14 @@ def test_all_of_a_file_is_in_the_address_also_what_the_page_did_not_ask_before()
     app = uploaded("s.yaml", loading.to_yaml(asked).encode())
     assert app.query_params["output_tokens"] in ("512", ["512"])
     assert app.query_params["period"] in ("5 days", ["5 days"])
+
+
+@pytest.mark.parametrize("example", asking.examples())
+def test_an_example_fills_the_inputs(example):
+    app = opened()
+    app.selectbox(key=asking.EXAMPLE).select(example).run()
+    assert not app.exception
+    assert text.sentence(estimate(yaml.safe_load(asking.examples()[example]))) in shown(app)
 
 
 def test_a_models_configuration_becomes_its_shape():

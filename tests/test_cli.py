@@ -324,13 +324,32 @@ def test_a_comparison_says_what_the_scenarios_state_differently(capsys):
     file = "examples/llama-3.1-8b.yaml"
     assert main.run(["compare", file, file, "--set", "2:devices=32", "--set", "2:workload.tokens=2e12"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert rows[1:3] == [["devices", "64", "32"], ["workload.tokens", "1", "T", "2", "T"]]
-    assert rows[3][0] == "time"
+    assert rows[3:5] == [["devices", "64", "32"], ["workload.tokens", "1", "T", "2", "T"]]
+    assert rows[5][0] == "time"
 
 
 def test_a_missing_option_is_one_plain_line(capsys):
     assert main.run(["validate", "tests/data/training_runs.csv"]) == 2
     assert "Choose from: training, inference." in capsys.readouterr().err
+
+
+def test_a_comparison_starts_with_a_sentence_and_says_by_how_much_each_figure_differs(capsys):
+    file = "examples/llama-3.1-8b.yaml"
+    assert main.run(["compare", file, file, "--set", "2:costs.staff=none", "--set", "ranges=false"]) == 0
+    sentence, _, *table = capsys.readouterr().out.splitlines()
+    less = re.match(r".* \(2\) against .* \(1\): cost (−\d\d%), (.* USD) instead of (.* USD); time ±0%", sentence)
+    assert less
+    change, value, base = map(re.escape, less.groups())
+    assert any(re.fullmatch(rf"cost +{base} +{value} \({change}\)", line) for line in table)
+
+
+@pytest.mark.parametrize("first", ["train", "serve"])
+def test_what_is_no_question_of_the_same_kind_is_not_compared_in_words(capsys, first):
+    said = [word for n, kind in enumerate(("train", "serve"), 1) for word in ("--set", f"{n}:workload={kind}")]
+    said = said if first == "train" else [*said[2:], *said[:2]]
+    file = "examples/llama-3.1-8b.yaml"
+    assert main.run(["compare", file, file, *said, "--set", "ranges=false"]) == 0
+    assert capsys.readouterr().out.startswith("Scenarios of different kinds")
 
 
 def test_one_scenario_is_nothing_to_compare(capsys):

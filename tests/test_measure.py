@@ -88,7 +88,9 @@ def test_resume_completes_a_file_that_was_cut(collected: Path, tmp_path: Path) -
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     keys = {record.key(r) for r in record.read(collected) if r["kind"] == "launch"}
-    settled = {key for key, (_, undisturbed) in quiet.settled(map(json.loads, whole[: launches[1]])).items() if undisturbed}
+    settled = {
+        key for key, (_, undisturbed) in quiet.settled(map(json.loads, whole[: launches[1]])).items() if undisturbed
+    }
     again = [record.key(r) for r in record.read(cut) if "time_s" in r and not r.get("reference")]
     assert len([r for r in record.read(cut) if r["kind"] == "environment"]) == 1
     assert all(again.count(key) == 1 for key in settled)  # what a quiet machine has measured stands

@@ -39,6 +39,9 @@ QUICK = ["sweep", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--device
         ("workload.tokens=1 T:3 T:3", [1e12, 2e12, 3e12]),
         ("costs.price=1 USD/h:2 USD/h:3", ["1.0 USD/h", "1.5 USD/h", "2.0 USD/h"]),
         ("costs.grid=100 g/kWh:400 g/kWh:x2", ["100.0 g/kWh", "200.0 g/kWh", "400.0 g/kWh"]),
+        ("assumptions.costs.data_bytes=2 B,4 B", ["2 B", "4 B"]),  # bytes, not billions
+        ("assumptions.costs.data_bytes=2 B:4 B:x2", ["2.0 B", "4.0 B"]),
+        ("assumptions.profile.framework.time_factor=1:2:3", [1, 1.5, 2]),
     ],
 )
 def test_axes_as_typed(text, values):

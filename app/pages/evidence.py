@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import streamlit as st
@@ -19,6 +20,10 @@ def show_published(table: str) -> None:
     """What `costmodel validate` says of a table of published runs."""
     found = {group: evidence.in_words(judged) for group, judged in evidence.published()[table].items()}
     charts.errors(found["metric"])
+    runs = evidence.runs(table)
+    named = {evidence.words(name): name for name, _ in Counter(run.metric for run in runs).most_common()}
+    metric = named[st.selectbox("Measured and predicted", list(named), key="metric", bind="query-params")]
+    charts.published([run for run in runs if run.metric == metric], metric)
     for group, judged in found.items():
         rows = [dict(zip((group, *HEADS), row, strict=True)) for row in cells(judged)]
         alt = f"Errors of {len(rows)} {group}s: {', '.join(HEADS)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from math import prod
 from typing import Any
 
 import streamlit as st
@@ -56,9 +57,7 @@ def swept(tree: str, over: tuple[tuple[str, str], ...], measured: tuple[int, ...
     """The library's answer. Raises SweepError and ScenarioError."""
     base = parts.scenario(json.loads(tree))
     named = typed(base, [f"{path}={said}" for path, said in over], MOST_POINTS)
-    points = 1
-    for listed in named.values():
-        points *= len(listed)
+    points = prod(map(len, named.values()))
     if points > MOST_POINTS:
         raise SweepError(f"{points:,} points are more than this page draws, {MOST_POINTS}; take fewer values")
     return sweep(base, named, ranges=True, strict=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costmodel import files
-from costmodel.cli.options import read, require, scenario_options
+from costmodel.cli.options import read, require, scenario_options, write
 from costmodel.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def command(
     if plot is not None:
         from costmodel.report.sweep_chart import page
 
-        files.write(plot, page(table, list(values)))
+        write(plot, page(table, list(values)))
     if form == "text":
         from costmodel.report.sweep import as_text
 
@@ -89,7 +89,7 @@ def command(
         if out is None:
             click.echo(text)
         else:
-            files.write(out, text + "\n")
+            write(out, text + "\n")
     else:
         _save(form, out, [table], found.points)
 
@@ -126,3 +126,4 @@ def _save(form: str, out: Path | None, blocks: Iterable[dict[str, Any]], points:
                 why = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
                 click.echo(f"costmodel: {why}: {out} is whole up to row {written:,} of {points:,}", err=True)
             raise
+        click.echo(f"costmodel: wrote {out}", err=True)

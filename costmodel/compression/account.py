@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from costmodel import engine
+from costmodel import engine, ops
 from costmodel.compression.effects import quantised
 from costmodel.compression.expected import quality
 from costmodel.compression.formulas import (
@@ -112,6 +112,11 @@ def _step(scenario: Scenario, place: int, was: _Point, now: _Point, rate: Assump
         tuple(missing),
         tuple(_warnings(step, place, was, now)),
     )
+
+
+def making(steps: Sequence[Compression]) -> float:
+    """What making all steps costs [USD]."""
+    return float(ops.total({str(place): step.cost_usd for place, step in enumerate(steps)}))
 
 
 def break_even(making: float, before: State, after: State) -> float | None:

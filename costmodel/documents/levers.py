@@ -301,6 +301,6 @@ LEVERS: tuple[Lever, ...] = (
         "sweep",
         BATCH,
         {"over": "workload.input_tokens=256,1024,8192"},
-        note="examples/ has a scenario for each application that the articles name.",
+        note="examples/ has a scenario for each application that the articles name; the app offers them as examples.",
     ),
 )

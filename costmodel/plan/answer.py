@@ -31,6 +31,11 @@ class Answer:
     figures: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
 
+    def __str__(self) -> str:
+        from costmodel.report.whatif import render
+
+        return render(self)
+
 
 def training(scenario: Scenario, question: str) -> Training:
     """The scenario's training. Raises PlanError where it does something else."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel import ops
 from costmodel.advice import best_degree
 from costmodel.api import Estimate, estimate
-from costmodel.compression.account import state
+from costmodel.compression.account import making, state
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column
 from costmodel.plan.money import DoesNotFit, PlanError
@@ -39,7 +38,6 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
         raise DoesNotFit("none of these fits the devices; write more devices")
     cheapest = costs.index(min(priced))
     known = sorted((n for n, e in enumerate(quality) if e and costs[n] is not None), key=lambda n: costs[n] or 0.0)
-    making = [ops.total({str(n): step.cost_usd for n, step in enumerate(a.compression)}) for a in answers]
     return Answer(
         "compress",
         {
@@ -48,7 +46,7 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
             "weights": Column("B", tuple(s.weights_bytes for s in states)),
             "cost per million tokens": Column("USD", tuple(costs)),
             "time per token": Column("s", tuple(s.time_per_token_s for s in states)),
-            "making": Column("USD", tuple(m or 0.0 for m in making)),
+            "making": Column("USD", tuple(making(a.compression) for a in answers)),
             "quality": Column("fraction", tuple(e and e.value for e in quality)),
             "from": Column("fraction", tuple(e and e.low for e in quality)),
             "to": Column("fraction", tuple(e and e.high for e in quality)),

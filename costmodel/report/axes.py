@@ -13,7 +13,7 @@ from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import number, show
 from costmodel.scenario import Precision
-from costmodel.stated import SECTION, rule
+from costmodel.stated import SECTION, path_of, rule
 from costmodel.units import Count
 
 SECTIONS = {
@@ -62,7 +62,8 @@ def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
                 found[path] = names
             elif figure(info) and path not in UNMODELLED and not (section == "workload" and name in unused):
                 found[path] = ()
-    return found
+    stated = {path_of(scenario, a.path) for a in answer.assumptions if a.value}
+    return found | {path: () for path in sorted(filter(None, stated)) if path.startswith(SECTION)}
 
 
 def _names(annotation: Any) -> tuple[str, ...]:

@@ -32,13 +32,15 @@ JOB = (("cost_usd", "cost", "USD"), ("time_s", "time", "s"))
 
 def sentence(answers: Mapping[str, Estimate]) -> str:
     """How two differ, or which of several is best; what does not fit is named."""
-    (first, base), *rest = answers.items()
+    first, *rest = answers
     fitting = {name: answer.totals | answer.outcome.performance for name, answer in answers.items() if answer.fits}
     lacking = [name for name in answers if name not in fitting]
     lacks = f"{', '.join(lacking)} {NO_FIT if len(lacking) == 1 else 'do not fit'}." if lacking else ""
-    about = ABOUT.get(base.resolved.kind, JOB)
-    if not rest or not fitting or not all(figure in found for found in fitting.values() for figure, *_ in about):
-        return lacks or "Scenarios of different kinds: their figures do not answer the same question."
+    about, *others = {ABOUT.get(answer.resolved.kind, JOB) for answer in answers.values()}
+    if others:
+        return "Scenarios of different kinds: their figures do not answer the same question."
+    if not rest or not fitting:
+        return lacks
     if len(fitting) == 2 == len(answers):
         (_, theirs), (name, own) = fitting.items()
         said = (
@@ -110,13 +112,13 @@ def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
 
 
 def as_text(answers: Mapping[str, Estimate]) -> str:
-    """What differs, then one row per figure, one column per scenario; what does not fit says so."""
-    lines = [["", *answers], *differing(answers), *rows(answers)]
+    """How they differ in a sentence; what they state differently, then every figure with its difference."""
+    lines = [["", *answers], *differing(answers), *rows(answers, differences=True)]
     if any(a.compression for a in answers.values()):
         from costmodel.report.compression import columns
 
         lines += columns(list(answers.values()))
-    return aligned(lines)
+    return f"{sentence(answers)}\n\n{aligned(lines)}"
 
 
 def as_csv(answers: Mapping[str, Estimate]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from costmodel import profile, validation
 from costmodel.report.table import as_csv as csv_text
@@ -15,10 +16,23 @@ from costmodel.report.validation import percent
 from costmodel.units import counted
 
 PUBLISHED = Path(validation.__file__).with_name("published.csv")
+RUNS = PUBLISHED.with_name("runs.csv.gz")
 TEXT, COUNTS = ("table", "group", "name"), ("rows", "answered")
 WORDS = {name: label for name, (label, _) in PERFORMANCE.items()} | {"peak_memory_bytes": "memory of a device"}
 
+# Units of metrics, by the end of their names; all others are times.
+UNITS = {"_bytes": "B", "_w": "W", "_j_per_token": "J", "_j_per_request": "J", "device_hours": "h", "_kwh": "kWh"}
+
 Judged = dict[str, dict[str, Any]]
+
+
+class Run(NamedTuple):
+    """A measurement that was published, and its prediction."""
+
+    source: str
+    metric: str
+    measured: float
+    predicted: float
 
 
 @cache
@@ -34,11 +48,25 @@ def published() -> dict[str, dict[str, Judged]]:
 
 def in_words(judged: Judged) -> Judged:
     """The same under the names that all reports have for metrics; sources keep theirs."""
-    return {_words(name): row for name, row in judged.items()}
+    return {words(name): row for name, row in judged.items()}
 
 
-def _words(metric: str) -> str:
+def words(metric: str) -> str:
+    """A metric's name in all reports."""
     return WORDS.get(metric, metric.replace("_", " "))
+
+
+@cache
+def runs(table: str) -> list[Run]:
+    """Measurements of a table and their predictions, to three digits; equal ones stand once."""
+    with gzip.open(RUNS, "rt", encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["table"] == table]
+    return [Run(row["source"], row["metric"], float(row["measured"]), float(row["predicted"])) for row in rows]
+
+
+def unit(metric: str) -> str:
+    """The unit of a metric's figures."""
+    return next((unit for end, unit in UNITS.items() if metric.endswith(end)), "s")
 
 
 def standing(table: str) -> str:
@@ -46,7 +74,7 @@ def standing(table: str) -> str:
     judged = published()[table]["metric"]
     name, most = max(judged.items(), key=lambda item: item[1]["answered"])
     return (
-        f"{table}: of {counted(most['answered'], 'measurement')} of {_words(name)}, half are predicted "
+        f"{table}: of {counted(most['answered'], 'measurement')} of {words(name)}, half are predicted "
         f"within {percent(most['median'])} (a naive rule: {percent(most['naive_median'])}), nine tenths within "
         f"{percent(most['p90'])}; {percent(most['coverage_80'])} lie in their 80 % range."
     )

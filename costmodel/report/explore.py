@@ -68,8 +68,13 @@ def front_sentence(found: Columns, axes: Sequence[str], names: tuple[str, str], 
 
 def _reasons(found: Columns, most: int = 2) -> list[str]:
     """Why points have no answer, the most frequent first; figures in a reason do not tell them apart."""
-    kinds = Counter(str(reason).partition(":")[0] for reason in found["reason"] if reason)
+    kinds = Counter(limit(found, place) for place, reason in enumerate(found["reason"]) if reason)
     return [f"{kind} ({count})" for kind, count in kinds.most_common(most)]
+
+
+def limit(found: Columns, place: int) -> str:
+    """The name of what a point has no answer for."""
+    return str(found["reason"][place]).partition(":")[0]
 
 
 def point(found: Columns, axes: Sequence[str], place: int) -> str:

@@ -15,6 +15,7 @@ from costmodel.job import leaves
 from costmodel.scenario import Scenario
 from costmodel.shapes import ModelShape
 from costmodel.source import cut, parse
+from costmodel.stated import SECTION
 from costmodel.units import UnitError, count
 
 # Points of a sweep in memory and of one that is written to a file; combinations of names, which take a while each.
@@ -175,18 +176,18 @@ def typed(base: Scenario, texts: Sequence[str], most: int = MOST_POINTS) -> dict
         if path in found:
             raise SweepError(f"axis {cut(path)} is given twice; write its values in one list")
         rule = _figure(base, path)
-        found[path] = [
-            value for word in written.tree for value in _values(cut(path), word, rule is not None and rule.whole, most)
-        ]
+        whole = rule is not None and rule.whole
+        sized = path.startswith(f"{SECTION}.") if rule is None else bool(rule.unit)
+        found[path] = [value for word in written.tree for value in _values(cut(path), word, whole, sized, most)]
     return found
 
 
-def _values(path: str, word: Any, whole: bool, most: int) -> list[Any]:
-    """The values that one word of a list stands for."""
+def _values(path: str, word: Any, whole: bool, sized: bool, most: int) -> list[Any]:
+    """The values that one word of a list stands for, in a field of whole numbers or of figures with a unit."""
     parts = [part.strip() for part in word.split(":")] if isinstance(word, str) else []
     if len(parts) < 3 or not set(parts[0]) & set("0123456789"):
-        return [_number(word) if isinstance(word, str) else word]
-    low, high, unit = _ends(path, word, *parts[:2])
+        return [_number(word, sized) if isinstance(word, str) else word]
+    low, high, unit = _ends(path, word, sized, *parts[:2])
     ratio = parts[2][1:] if parts[2].startswith(("x", "X")) else None
     try:
         step = float(parts[2] if ratio is None else ratio)
@@ -212,11 +213,11 @@ def _values(path: str, word: Any, whole: bool, most: int) -> list[Any]:
     return [f"{float(n)!r} {unit}" if unit else float(n) for n in numbers]
 
 
-def _ends(path: str, word: str, low: str, high: str) -> tuple[float, float, str]:
+def _ends(path: str, word: str, sized: bool, low: str, high: str) -> tuple[float, float, str]:
     """Both ends of a range and their unit, "" for plain numbers."""
     split = [re.fullmatch(r"([-+]?[\d._]+(?:[eE][-+]?\d+)?)\s*(.*)", end) for end in (low, high)]
     try:
-        return count(low), count(high), ""
+        return _count(low, sized), _count(high, sized), ""
     except UnitError:
         units = {found.group(2) for found in split if found}
         if len(units) == 1 and all(split) and "" not in units:
@@ -225,8 +226,15 @@ def _ends(path: str, word: str, low: str, high: str) -> tuple[float, float, str]
     raise SweepError(f"axis {path}: {cut(word)!r} {wanted}")
 
 
-def _number(word: str) -> Any:
+def _number(word: str, sized: bool) -> Any:
     try:
-        return count(word)
+        return _count(word, sized)
     except UnitError:
         return word
+
+
+def _count(text: str, sized: bool) -> float:
+    """A number without a unit. Raises UnitError: where figures have units, 4 B is four bytes, not four billion."""
+    if sized and text[-1:].isalpha():
+        raise UnitError(text)
+    return count(text)
