@@ -38,8 +38,12 @@ class Search:
 
     def total(self, tokens: np.ndarray) -> np.ndarray:
         """Cost of each size [USD], between the tokens priced; a row for each row of `tokens`."""
-        training = [_between(TOKENS, costs, d) for costs, d in zip(self.surface, np.atleast_2d(tokens).T, strict=True)]
-        return np.asarray(lifetime_cost(np.stack(training, axis=-1), self.serving))
+        at, known = np.log(np.atleast_2d(tokens)), np.log(TOKENS)
+        left = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
+        share = (at - known[left]) / (known[left + 1] - known[left])
+        costs, size = np.log(self.surface), np.arange(len(self.surface))
+        training = np.exp(costs[size, left] * (1 - share) + costs[size, left + 1] * share)
+        return np.asarray(lifetime_cost(np.where((share >= 0) & (share <= 1), training, np.nan), self.serving))
 
     def choose(self, known: Constants, clipped: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The best of the sizes: its place (−1 for none), its tokens, and its cost or loss; for each row of constants.
