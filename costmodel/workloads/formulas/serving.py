@@ -46,13 +46,14 @@ def time_per_prompt(prefill_pass: Seconds, prompts: Count) -> Seconds:
 
 
 @formula(r"t_{first}", source="costmodel-prior")
-def time_to_first_token(alone: Seconds, prompt: Seconds, sequences: Count, output_tokens: Count) -> Seconds:
+def time_to_first_token(own: Seconds, prompt: Seconds, sequences: Count, output_tokens: Count) -> Seconds:
     """Time to a request's first token: its prompt, and those of the others that come before it.
 
     The prompts of the other sequences in flight spread evenly over the tokens of its answer: when the answer is one
-    token, all of them come first, as in a static batch. Never less than its prompt takes when it is `alone` in a pass.
+    token, all of them come first, as in a static batch. Never less than its `own` pass: that of one prompt where
+    requests come as they like, a full one where those that ended together made room for it.
     """
-    return ops.maximum(alone, prompt * (1 + (sequences - 1) / output_tokens))
+    return ops.maximum(own, prompt * (1 + (sequences - 1) / output_tokens))
 
 
 @formula(r"t_{tok}", source="costmodel-prior")
