@@ -117,10 +117,13 @@ def test_prompts_of_others_spread_over_an_answer():
     # By hand: 4 in flight, 2 s a prompt, 3 s a step, 6 tokens. Of the 3 other prompts a sixth, 1 s, falls on a token:
     # 2 + 1 to the first token, 3 + 1 for each of five more; in all 4 prompts and 5 steps, 8 + 15 = 23 s.
     first = f.time_to_first_token(2.0, 2.0, 4.0, 6.0)
-    token = f.time_per_output_token(3.0, 2.0, 4.0, 6.0)
+    token = f.time_per_output_token(3.0, 2.0, 4.0, 1.0, 6.0)
     assert (first, token) == (3.0, 4.0)
     assert f.request_latency(first, token, 6.0) == 23.0
     assert f.time_to_first_token(5.0, 2.0, 4.0, 6.0) == 5.0  # alone in a pass its prompt takes 5 s
+    # All four in one pass of 8 s: nothing else comes between their steps, and in all they take as long.
+    first, token = f.time_to_first_token(8.0, 2.0, 4.0, 6.0), f.time_per_output_token(3.0, 2.0, 4.0, 4.0, 6.0)
+    assert (first, token, f.request_latency(first, token, 6.0)) == (8.0, 3.0, 23.0)
     assert [f.prompts_at_once(8192.0, n, 10.0) for n in (512.0, 1000.0, 8192.0, 9000.0)] == [10.0, 8.0, 1.0, 1.0]
 
 

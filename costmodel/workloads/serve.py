@@ -123,13 +123,12 @@ def load(job: Job, sequences: Number) -> Load:
     step = _engine_step(job, decode, sequences)
     length = job.model.frames if work.input_tokens is None else work.input_tokens
     together = f_serving.prompts_at_once(framework.prefill_chunk, length, sequences)
-    full = _prefill_step(job, together)
-    prompt = f_serving.time_per_prompt(full, together)
+    prompt = f_serving.time_per_prompt(_prefill_step(job, together), together)
     # Where as many requests are always in flight, those that end together make room for others that begin together.
     one = constant(1.0, "prompts", "a request whose prompt meets no other")
-    own = full if job.traffic.concurrency is not None else _prefill_step(job, one)
-    first = f_serving.time_to_first_token(own, prompt, sequences, work.output_tokens)
-    per_token = f_serving.time_per_output_token(step, prompt, sequences, work.output_tokens)
+    own = together if job.traffic.concurrency is not None else one
+    first = f_serving.time_to_first_token(_prefill_step(job, own), prompt, sequences, work.output_tokens)
+    per_token = f_serving.time_per_output_token(step, prompt, sequences, own, work.output_tokens)
     return Load(sequences, decode, first, per_token, f_serving.request_latency(first, per_token, work.output_tokens))
 
 

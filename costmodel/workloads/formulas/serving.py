@@ -57,9 +57,14 @@ def time_to_first_token(own: Seconds, prompt: Seconds, sequences: Count, output_
 
 
 @formula(r"t_{tok}", source="costmodel-prior")
-def time_per_output_token(decode_step: Seconds, prompt: Seconds, sequences: Count, output_tokens: Count) -> Seconds:
-    """Time per output token when every running sequence's prompt interrupts the decode steps of the others."""
-    return decode_step + prompt * (sequences - 1) / output_tokens
+def time_per_output_token(
+    decode_step: Seconds, prompt: Seconds, sequences: Count, own: Count, output_tokens: Count
+) -> Seconds:
+    """Time per output token when every running sequence's prompt interrupts the decode steps of the others.
+
+    All but those in its `own` pass, which are over when it decodes.
+    """
+    return decode_step + prompt * (sequences - own) / output_tokens
 
 
 @formula(r"t_{req}", source="definition")
