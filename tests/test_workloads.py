@@ -111,6 +111,22 @@ def test_short_prompts_share_a_pass():
     assert sixteen == pytest.approx(2 * eight, rel=1e-12)  # two full passes
 
 
+def test_requests_that_replace_each_other_come_in_full_passes():
+    from costmodel.api import estimate
+
+    # Eight prompts of 1,024 tokens fill the chunk of 8,192 that a pass takes: more in flight wait no longer.
+    work = {"kind": "serve", "input_tokens": 1024, "output_tokens": 256}
+    first = {
+        count: estimate(
+            {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 1, "workload": work, "ranges": False}
+            | {"traffic": {"concurrency": count}}
+        ).outcome.performance["ttft_s"]
+        for count in (1, 8, 64)
+    }
+    assert 6 * first[1] < first[8] < 8 * first[1]
+    assert first[64] == pytest.approx(first[8])
+
+
 def test_prompts_of_others_spread_over_an_answer():
     from costmodel.workloads.formulas import serving as f
 
