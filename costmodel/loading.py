@@ -211,6 +211,8 @@ def _override(document: Document, override: Override) -> None:
                 Problem(label, None, None, ".".join(keys), f"{key} is {show(inner)} and has no parts; write a mapping")
             )
             return
+        if inner is None:
+            document.marks[keys[: depth + 1]] = Mark(label, None, None)
         section[place] = inner if inner else {}
         section = section[place]
     for below in [path for path in document.marks if path[: len(keys)] == keys]:
@@ -296,7 +298,8 @@ def _words(error: ErrorDetails, kind: str, owner: type[Base], path: Keys) -> str
     if kind == "extra_forbidden" and path in UNMODELLED:
         return f"{path[0]} is not modelled yet; leave it out"
     if kind == "extra_forbidden":
-        return f"unknown key {show(path[-1])}{_choice(path[-1], list(owner.model_fields), 'valid keys are')}"
+        meant = _elsewhere(path) or _choice(path[-1], list(owner.model_fields), "valid keys are")
+        return f"unknown key {show(path[-1])}{meant}"
     if kind == "literal_error":
         return f"{show(value)} is not accepted{_choice(value, _quoted(context['expected']))}"
     if kind == "union_tag_invalid":
@@ -320,6 +323,14 @@ def _words(error: ErrorDetails, kind: str, owner: type[Base], path: Keys) -> str
     )
 
 
+def _elsewhere(path: Keys) -> str:
+    """Where a key at the top of a scenario belongs, if it is one of a section's."""
+    key = path[-1].rpartition(".")[2]
+    owners = {name: owner for name, owner in SECTIONS.items() if name in Scenario.model_fields} | {"workload": Training}
+    homes = [name for name, owner in owners.items() if key in owner.model_fields] if len(path) == 1 else []
+    return f"; write {' or '.join(f'{home}: {{{key}: …}}, --set {home}.{key}=…' for home in homes)}" if homes else ""
+
+
 def _quoted(text: str) -> list[str]:
     return re.findall(r"'([^']*)'", text)
 
@@ -327,7 +338,7 @@ def _quoted(text: str) -> list[str]:
 def _near(written: Any, known: list[str]) -> str | None:
     from difflib import get_close_matches
 
-    near = get_close_matches(written.lower(), known, n=1) if isinstance(written, str) and len(written) < 60 else []
+    near = get_close_matches(written.lower(), known, 1, 0.7) if isinstance(written, str) and len(written) < 60 else []
     return near[0] if near else None
 
 

@@ -89,6 +89,8 @@ HOSTILE: dict[str, bytes] = {
     "peak is a number": _device("peak: 989 TFLOP/s"),
     # keys and names
     "unknown key": _more("foo: 1"),
+    "key of a section": _more("grid: SE"),
+    "key of a section, dotted": _more("costs.grid: SE"),
     "near key": _more("paralelism: {tp: 2}"),
     "near nested key": _more("parallelism: {micro_bach: 2}"),
     "long key": _more("x" * 900 + ": 1"),

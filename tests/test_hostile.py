@@ -79,6 +79,8 @@ EXPECTED = {
     "peak of unknown format": ("5:10", "did you mean 'bf16'"),
     "peak is a number": ("5:9", "needs a mapping"),
     "unknown key": ("5:1", "valid keys are model"),
+    "key of a section": ("5:1", "write costs: {grid: …}, --set costs.grid=…"),
+    "key of a section, dotted": ("5:1", "write costs: {grid: …}, --set costs.grid=…"),
     "near key": ("5:1", "did you mean 'parallelism'"),
     "near nested key": ("5:15", "did you mean 'micro_batch'"),
     "long key": ("5:1", "unknown key"),
