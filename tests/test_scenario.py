@@ -173,6 +173,15 @@ def test_overrides_alone_make_a_scenario():
     )
 
 
+def test_what_lacks_in_a_section_that_an_override_made_is_told_of_the_override():
+    with pytest.raises(ScenarioError) as refused:
+        load(BASE, ["costs.staff.people=3"])
+    assert (
+        str(refused.value)
+        == "costs.staff.people=3: costs.staff.rate: is missing; add for example 'rate: 150000 USD/year'"
+    )
+
+
 def test_overrides_leave_the_mapping_as_it_was():
     tree = {**BASE, "parallelism": {"tp": 2}}
     assert load(tree, ["parallelism.tp=4"]).parallelism.tp == 4

@@ -30,7 +30,9 @@ def command(scenarios: tuple[str, ...], changes: tuple[str, ...], output: str) -
     from costmodel.report.compare import as_csv, as_text
 
     if len(scenarios) == 1:
-        raise click.UsageError("compare needs two or more scenarios; name another, or this one twice with --set 2:PATH=VALUE")
+        raise click.UsageError(
+            "compare needs two or more scenarios; name another, or this one twice with --set 2:PATH=VALUE"
+        )
     answers = {}
     for number, (name, own) in enumerate(zip(scenarios, _by_design(changes, len(scenarios)), strict=True), 1):
         answers[name if scenarios.count(name) == 1 else f"{name} ({number})"] = estimate(name, own)

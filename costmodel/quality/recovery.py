@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from costmodel.catalog.table import names, unknown
 from costmodel.quality.evidence import Case, Evidence, Expected, cases, positive, table
+from costmodel.units import counted
 
 HARD = ("bbh", "gpqa", "mmlu-pro", "openllm-v2", "math", "ifeval", "musr")  # reasoning that knowledge does not carry
 ROTATIONS = ("quarot", "spinquant")
@@ -114,7 +115,7 @@ def expected(case: str, parameters: float | None = None) -> Expected:
     row = next(r for r in table("recovery") if r["case"] == case)
     warnings = []
     if int(row["sources"]) < 3:
-        warnings.append(f"only {row['sources']} source(s): the band could not be checked on others")
+        warnings.append(f"only {counted(int(row['sources']), 'source')}: the band could not be checked on others")
     if lost := [c for c in found if c.recovery is not None and c.recovery < 0.6]:
         warnings.append(f"{len(lost)} of {len(found)} published rows collapsed (less than 0.6 kept)")
     return Expected(

@@ -125,7 +125,7 @@ def batch_over_best(tokens: float, batch_tokens: float) -> float:
     ratio = float(positive(batch_tokens, "batch in tokens") / best)
     if not 1 / 16 <= ratio <= 16:
         raise NoEvidence(
-            f"no evidence for {ratio:.3g} times the best batch of {shortened(best)} tokens; swept 1/16 to 16 times"
+            f"no evidence for {ratio:.3g} times the best batch, {shortened(best)} tokens; 1/16 to 16 times were swept"
         )
     return ratio
 

@@ -181,7 +181,8 @@ def _written(alike: Sequence[Assumption], writer: Writer) -> str:
     first = alike[0]
     section = first.path.rpartition(".")[0]
     label = "" if section in PLAIN else f"{words(section.split('.')[-1])} "
-    values = (f"{words(a.path.split('.')[-1])} {show(float(a.value), a.unit)}" for a in alike)
+    named = ((words(a.path.split(".")[-1]), show(float(a.value), a.unit)) for a in alike)
+    values = (f"{name} {shown.removesuffix(f' {name}')}" for name, shown in named)  # people 8, not people 8 people
     said = [first.note.rstrip(".")] if first.note else []
     if spread := range_of(first):
         said.insert(0, spread)
