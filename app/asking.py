@@ -39,6 +39,9 @@ DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm"
 KEPT, WHOLE, FILE, READ = "kept scenario", "scenario", "scenario file", "file was read"
 EXAMPLE, EXAMPLES = "example", resources.files("costmodel.examples")
 MOST_CHANGES = 20
+# What a visitor is most likely to look for among the changes.
+SUCH_AS = {"train": "parallelism.tp=8", "finetune": "workload.adapters.rank=16"}
+SUCH_AS |= {"serve": "traffic.request_rate=20/s", "infer": "precision.weights=fp8"}
 
 
 def scenario() -> Tree:
@@ -53,7 +56,7 @@ def scenario() -> Tree:
         count = st.text_input("Devices", DEFAULTS["devices"], LONGEST_NUMBER, key="devices", bind="query-params")
         precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
         work = {name: field(name, info) for name, info in _fields(kind).items() if _applies(name, model)}
-    said = _more()
+    said = _more(kind)
     st.session_state[KEPT] = {n: st.session_state.get(n, blank) for n, blank in (_blank(kind) | {SET: []}).items()}
     tree: Tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
     tree["workload"] |= {name: value for name, value in work.items() if value}
@@ -83,7 +86,7 @@ def field(name: str, info: FieldInfo) -> str | None:
     ).strip()
 
 
-def changes(key: str, label: str) -> list[str]:
+def changes(key: str, label: str, kind: str = "train") -> list[str]:
     """Changes of anything in a scenario, as path=value."""
     return st.multiselect(
         label,
@@ -92,7 +95,7 @@ def changes(key: str, label: str) -> list[str]:
         bind="query-params",
         accept_new_options=True,
         max_selections=MOST_CHANGES,
-        placeholder="path=value, such as parallelism.tp=8",
+        placeholder=f"path=value, such as {SUCH_AS[kind]}",
         help="Anything that a scenario file may say, such as costs.grid=SE or costs.price=2 USD/h; Enter adds it.",
     )
 
@@ -108,11 +111,11 @@ def apply(found: Mapping[str, Any]) -> None:
             st.session_state[SET] = [*st.session_state[SET], f"{path}={value}"]
 
 
-def _more() -> list[str]:
+def _more(kind: str) -> list[str]:
     """All else that a scenario may say, as on the command line; or a file that says it."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        said = changes(SET, "Other assumptions")
+        said = changes(SET, "Other assumptions", kind)
         names = list(examples())
         st.selectbox("Or start from an example", names, None, key=EXAMPLE, on_change=_take, placeholder="choose one")
     right.file_uploader(

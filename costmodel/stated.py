@@ -22,7 +22,8 @@ ELSEWHERE = {
     "traffic.max_sequences": "engine.max_sequences",
 }
 FAR = 100.0
-NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s", "FLOP/s": "TFLOP/s"}  # to write than SI
+# Units nicer to write than SI.
+NICER = {"USD/person/s": "USD/person-year", "B/s": "GB/s", "FLOP/s": "TFLOP/s", "person": "people"}
 
 
 def path_of(scenario: Scenario, path: str) -> str | None:
