@@ -121,7 +121,7 @@ def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
 def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
     answered = result.performance["requests_per_s"]
     if overloaded(result, resolved.kind):
-        enough = enough_devices(resolved, result)
+        enough = _enough_devices(resolved, result)
         yield (
             f"{shortened(answered)} of the {shortened(result.job.traffic.request_rate)} requests/s that arrive "
             "are answered, the others queue up without end; "
@@ -136,7 +136,7 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
             )
 
 
-def enough_devices(resolved: Resolved, result: Outcome) -> int | None:
+def _enough_devices(resolved: Resolved, result: Outcome) -> int | None:
     """The smallest number of devices that answers all requests, each in its first layout that fits; None if unknown.
 
     So many replicas like the present ones are enough; of the SEARCHED numbers up to there, another layout may do.
