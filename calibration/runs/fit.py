@@ -117,7 +117,7 @@ class SiteFit:
         told = (
             f"one configuration cannot tell how far off others are; of published ones 8 of 10 lie within {spread}"
             if self.errors["left_out"] is None
-            else f"expect 8 of 10 other runs within {spread} of their predictions: runs lie so far apart for other reasons"
+            else f"expect 8 of 10 other runs within {spread} of their predictions: they scatter so for other reasons"
         )
         return "\n".join([*lines, "", told])
 

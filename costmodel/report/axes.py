@@ -55,7 +55,7 @@ def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
     for section in SECTIONS[kind]:
         for name, info in type(getattr(scenario, section)).model_fields.items():
             path = f"{section}.{name}"
-            names = _names(info.annotation)
+            names = choices(info.annotation)
             if path == "costs.grid":
                 found[path] = tuple(listing("grids"))
             elif names and name != "kind":
@@ -66,7 +66,7 @@ def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
     return found | {path: () for path in sorted(filter(None, stated)) if path.startswith(SECTION)}
 
 
-def _names(annotation: Any) -> tuple[str, ...]:
+def choices(annotation: Any) -> tuple[str, ...]:
     """The words that a field may be; none for one that holds a number or a section."""
     inner = get_args(annotation)
     if any(isinstance(arm, type) and issubclass(arm, Base) for arm in inner):
