@@ -77,7 +77,7 @@ def beside(answers: Mapping[str, Estimate]) -> list[list[str]]:
         ["cost per million output tokens", *(_ranged(a, COST, "USD") for a in found)],
         ["energy per million output tokens", *(_energy(a) for a in found)],
         *([label, *(_expected(a.compression, unit) for a in found)] for unit, label in QUALITY.items()),
-        ["cost of making", *(_making(a.compression) for a in found)],
+        ["cost of making", *(_making_cost(a.compression) for a in found)],
         ["paid after output tokens", *(_paid(a.compression) for a in found)],
     ]
 
@@ -148,26 +148,26 @@ def _layout(answer: Estimate) -> str:
     return f"{int(copies)} × (tp {int(layout.tp)}, pp {int(layout.pp)})"
 
 
-def _making(steps: Sequence[Compression]) -> str:
-    from costmodel.compression.account import making_cost
+def _making_cost(steps: Sequence[Compression]) -> str:
+    from costmodel.compression.account import chain_cost
 
     if not steps:
         return "–"
     if len(steps) == 1 and steps[0].ranges:
         return with_range(steps[0].cost_usd, *steps[0].ranges["cost_usd"], "USD")
-    return show(making_cost(steps), "USD")
+    return show(chain_cost(steps), "USD")
 
 
 def _paid(steps: Sequence[Compression]) -> str:
     """When the making of all steps is paid, against the model before the first."""
-    from costmodel.compression.account import break_even, making_cost
+    from costmodel.compression.account import break_even, chain_cost
 
     if not steps:
         return "–"
     before, after = steps[0].before, steps[-1].after
     if before.cost_per_million_tokens_usd is None or after.cost_per_million_tokens_usd is None:
         return "–"
-    tokens = break_even(making_cost(steps), before, after)
+    tokens = break_even(chain_cost(steps), before, after)
     if tokens is None:
         return "no saving to pay it"
     return show(tokens, "1") if tokens else "at once"
