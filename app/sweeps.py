@@ -131,7 +131,7 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
         else:
             text, ink = f"✕ {report.limit(found, place).partition('.')[0]}", drawing.GREY
         # In two lines, so that they fit the cells of a telephone; in many cells crosses alone have room.
-        texts.append(text.replace(" ", "<br>", 1) if written else text[: text.startswith("✕")])
+        texts.append(text.replace(" ", "<br>", 1) if written else "" if found["feasible"][place] else "✕")
         inks.append(ink)
     figure.add_scatter(
         x=x,
