@@ -20,7 +20,7 @@ from streamlit.errors import StreamlitAPIException
 from costmodel.app import parts
 from costmodel.app.parts import AUTOMATIC, REFUSED, SET, Tree
 from costmodel.architectures import hf_config
-from costmodel.fields import LONGEST_NUMBER, Base, Figure, Format
+from costmodel.fields import LONGEST_NUMBER, Base, Format, choices, figure
 from costmodel.loading import as_said, loads
 from costmodel.model import model as catalog_model
 from costmodel.model import models_known
@@ -76,11 +76,11 @@ def _applies(name: str, model: str) -> bool:
 def field(name: str, info: FieldInfo) -> str | None:
     """What the visitor says for one field of the workload; None leaves it to the library."""
     label = name.replace("_", " ").capitalize()
-    if choices := _choices(info):
-        value = st.selectbox(label, [AUTOMATIC, *choices], key=name, bind="query-params", help=info.description)
+    if names := choices(info):
+        value = st.selectbox(label, [AUTOMATIC, *names], key=name, bind="query-params", help=info.description)
         return None if value == AUTOMATIC else value
-    figure = next((mark for mark in info.metadata if isinstance(mark, Figure)), None)
-    hint = str(figure.write(info.default)) if figure else AUTOMATIC
+    number = figure(info)
+    hint = str(number.write(info.default)) if number and info.default is not None else AUTOMATIC
     return st.text_input(
         label, "", LONGEST_NUMBER, key=name, bind="query-params", placeholder=hint, help=info.description
     ).strip()
@@ -229,10 +229,5 @@ def _fields(kind: str) -> dict[str, FieldInfo]:
 
 def _blank(kind: str) -> dict[str, Any]:
     """The inputs of a kind of workload as they are before anyone said anything."""
-    work = {name: AUTOMATIC if _choices(info) else "" for name, info in _fields(kind).items()}
+    work = {name: AUTOMATIC if choices(info) else "" for name, info in _fields(kind).items()}
     return DEFAULTS | {"workload": kind, "precision": AUTOMATIC} | work
-
-
-def _choices(info: FieldInfo) -> list[str]:
-    """The names that a field takes; none where it takes a number."""
-    return [name for part in get_args(info.annotation) for name in get_args(part) if isinstance(name, str)]

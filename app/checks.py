@@ -1,12 +1,22 @@
-"""Real workloads beside their predictions, where they were run: on more than one page."""
+"""How good the predictions of a profile are: on more than one page."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
 from costmodel import profile
 from costmodel.app import charts, drawing, parts
 from costmodel.report import machine
+
+
+def show_fit(name: str, made: dict[str, Any]) -> None:
+    """How well each law of a profile meets the records that it was fitted to."""
+    rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
+    alt = f"{len(rows)} laws with records, errors and warnings."
+    drawing.show_table(rows, alt, column_config=drawing.pinned("law"))
+    drawing.show_command(f"costmodel catalog profiles {name}")
 
 
 def show_verification(name: str) -> None:
@@ -24,4 +34,4 @@ def show_verification(name: str) -> None:
         charts.verified(rows)
         cells = [dict(zip(machine.VERIFIED, row, strict=True)) for row in machine.verified(rows)]
         drawing.show_table(cells, f"{len(cells)} cases, measured and predicted.")
-    st.code("costmodel calibrate --verify", language=None, wrap_lines=True)
+    drawing.show_command("costmodel calibrate --verify")

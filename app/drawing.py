@@ -55,6 +55,16 @@ def show_table(rows: Sequence[Mapping[str, Any]], alt: str, **more: Any) -> Any:
     return st.dataframe(rows, hide_index=True, alt=alt, **{"height": "content"} | more)
 
 
+def pinned(name: str, width: int | None = None) -> dict[str, Any]:
+    """The setting of a table's column that stays in sight, as wide [pixels]."""
+    return {name: st.column_config.Column(pinned=True, width=width)}
+
+
+def show_command(text: str) -> None:
+    """A command to copy, in one colour: those of a shell script cannot all be read in light and dark."""
+    st.code(text, language=None, wrap_lines=True)
+
+
 def show_chart(figure: go.Figure, alt: str, **more: Any) -> Any:
     """A chart that can be saved as PNG, with the text that stands for it; its labels are as much read as the text."""
     figure.update_layout(font_color=ink())

@@ -44,7 +44,7 @@ IDS: dict[str, Callable[[str], str]] = {
     "grid": lambda name: next(place for place, code in places().items() if code == grids.intensity(name).code),
 }
 WRONG = (ScenarioError, CatalogError, profile.ProfileError)  # what a scenario can be wrong by
-WIDE = {"figure": st.column_config.Column(pinned=True, width=190)}  # names of figures stay in sight
+WIDE = drawing.pinned("figure", 190)
 
 Choice = TypeVar("Choice", str, int)
 Tree = dict[str, Any]  # a scenario as a visitor describes it
@@ -123,7 +123,7 @@ def refused(address: Mapping[str, list[str]], complete: bool = False) -> None:
     """Say what of the address, or of a file, the inputs could not take; if all are there, also what none asks for."""
     if whole := st.session_state.pop(REFUSED, None):
         st.error(plain(whole), icon=":material/error:")
-    known = st.session_state.to_dict()  # which alone can be asked for any name, even none
+    known = st.session_state.to_dict()  # session_state itself refuses some names, such as none
     for name, values in address.items():
         if name in known:
             chosen = known[name]
@@ -233,5 +233,5 @@ def assumptions(answer: Estimate) -> None:
         for a in sorted(answer.assumptions, key=lambda a: STATUSES.index(a.status))
     ]
     alt = f"{len(rows)} assumptions with value, range, status and source."
-    wide = {"assumption": st.column_config.Column(pinned=True, width=190), "note": st.column_config.Column(width=420)}
+    wide = drawing.pinned("assumption", 190) | {"note": st.column_config.Column(width=420)}
     drawing.show_table(rows, alt, height=420, column_config=wide)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from costmodel.app import drawing
 from costmodel.report import explore as report
 from costmodel.report.explore import Columns
-from costmodel.report.quantities import scaled, show
+from costmodel.report.quantities import scale, show
 from costmodel.tornado import Swing
 
 # Lines told apart by more than colour.
@@ -124,13 +124,15 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     )
     low, high = np.nanmin(found[name]), np.nanmax(found[name])
     middle = low + BRIGHT * (high - low)
-    limits = [f"✕ {report.limit(found, p).partition('.')[0]}" if written else "✕" for p in places]
-    texts = [show(float(found[name][p]), unit) if found["feasible"][p] else limits[p] for p in places]
-    texts = [text.replace(" ", "<br>", 1) for text in texts]  # so that they fit the cells of a telephone
-    if not written:  # a cross fits all the same
-        texts = [text if text == "✕" else "" for text in texts]
-    dark = [found["feasible"][p] and found[name][p] < middle for p in places]
-    inks = [drawing.GREY if not found["feasible"][p] else "white" if dark[p] else "black" for p in places]
+    texts, inks = [], []
+    for place in places:
+        if found["feasible"][place]:
+            text, ink = show(float(found[name][place]), unit), "white" if found[name][place] < middle else "black"
+        else:
+            text, ink = f"✕ {report.limit(found, place).partition('.')[0]}", drawing.GREY
+        # In two lines, so that they fit the cells of a telephone; in many cells crosses alone have room.
+        texts.append(text.replace(" ", "<br>", 1) if written else "" if found["feasible"][place] else "✕")
+        inks.append(ink)
     figure.add_scatter(
         x=x,
         y=y,
@@ -206,9 +208,8 @@ def _scale(found: Columns, name: str) -> tuple[float, dict[str, Any]]:
     """The unit that a figure is best read in, as its size in SI, and an axis in it, from nothing on."""
     label, unit = report.FIGURES[name]
     largest = float(np.nanmax(found[name]))
-    (shown,), axis = scaled([largest], unit)
-    size = largest / shown if shown else 1.0
-    form = "~s" if shown and shown >= MANY else "~g"
+    size, axis = (1.0, unit) if unit == "1" else scale(largest, unit)
+    form = "~s" if largest >= MANY * size else "~g"
     return size, {"title": f"{label} [{axis or unit}]", "tickformat": form, "rangemode": "tozero", "fixedrange": True}
 
 

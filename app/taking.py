@@ -27,7 +27,7 @@ def along(
 ) -> None:
     """The command to type, and files: figures, the scenario if there is one, and a report; else what the page shows."""
     st.subheader("Take it along")
-    st.code(command, language=None, wrap_lines=True)
+    drawing.show_command(command)
     if not short({name: st.query_params.get_all(name) for name in st.query_params}):
         st.warning("The address of this page is too long to be opened again: keep the command or the files instead.")
     yaml, name = scenario and to_yaml(scenario), st.session_state[drawing.NAME]

@@ -121,11 +121,11 @@ def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
 def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
     answered = result.performance["requests_per_s"]
     if overloaded(result, resolved.kind):
-        enough = enough_devices(resolved, result)
+        enough = _enough_devices(resolved, result)
+        remedy = f"{enough:,} devices keep up: --set devices={enough}" if enough else "add devices"
         yield (
             f"{shortened(answered)} of the {shortened(result.job.traffic.request_rate)} requests/s that arrive "
-            "are answered, the others queue up without end; "
-            + (f"{enough:,} devices keep up: --set devices={enough}" if enough else "add devices")
+            f"are answered, the others queue up without end; {remedy}"
         )
     if result.feasible and resolved.scenario.parallelism.tp is None:
         tp, best = best_degree(resolved)
@@ -136,17 +136,14 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
             )
 
 
-def enough_devices(resolved: Resolved, result: Outcome) -> int | None:
+def _enough_devices(resolved: Resolved, result: Outcome) -> int | None:
     """The smallest number of devices that answers all requests, each in its first layout that fits; None if unknown.
 
     So many replicas like the present ones are enough; of the SEARCHED numbers up to there, another layout may do.
     """
     job, layout = numbers(resolved.assumptions), result.job.parallelism
-    most = int(
-        devices_for_rate(
-            job.traffic.request_rate, result.performance["requests_per_s"], job.devices, layout.tp, layout.pp
-        )
-    )
+    rate, answered = job.traffic.request_rate, result.performance["requests_per_s"]
+    most = int(devices_for_rate(rate, answered, job.devices, layout.tp, layout.pp))
     devices = np.arange(max(job.devices, most - SEARCHED), min(most, MOST_DEVICES)) + 1.0
     if not devices.size:
         return None

@@ -170,6 +170,15 @@ def figure(info: FieldInfo) -> Figure | None:
     return next((note for note in (*info.metadata, *inner) if isinstance(note, Figure)), None)
 
 
+def choices(info: FieldInfo) -> tuple[str, ...]:
+    """The names that a field may hold; none for one that holds a number or a section."""
+    inner = get_args(info.annotation)
+    if any(isinstance(arm, type) and issubclass(arm, Base) for arm in inner):
+        return ()
+    words = [word for arm in inner for word in ((arm,) if isinstance(arm, str) else get_args(arm))]
+    return tuple(word for word in words if isinstance(word, str))
+
+
 class Clash(ValueError):
     """Fields that each are fine and do not fit together: `found` holds (path below the section, message) pairs."""
 

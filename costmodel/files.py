@@ -40,10 +40,8 @@ def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
                 try:
                     yield file
                     good = True
-                except OSError:  # the disk is full: of such a file nobody knows how far it goes
-                    raise
-                except BaseException:
-                    good = keep and file.tell() > 0
+                except BaseException as error:  # how far a file goes on a full disk nobody knows
+                    good = keep and not isinstance(error, OSError) and file.tell() > 0
                     raise
         finally:
             if good:

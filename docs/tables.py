@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import costmodel
+from costmodel.report.evidence import PUBLISHED, RUNS
 from costmodel.report.table import as_csv
 from costmodel.report.validation import COLUMNS, answered, cells
 from costmodel.validation.question import RULES
@@ -24,8 +25,6 @@ TABLES = (
     ("inference_runs_server", "inference", "Inference on data-centre accelerators"),
     ("inference_runs_local", "inference", "Inference on one machine, and older engines"),
 )
-SHIPPED = Path(costmodel.__file__).parent / "validation" / "published.csv"
-RUNS = SHIPPED.with_name("runs.csv.gz")
 LEAST, REASONS = 8, 12  # answers that make a source a line of its own; reasons listed
 
 
@@ -95,7 +94,7 @@ def main() -> None:
     """Replace what stands between the marks."""
     folder = Path(sys.argv[1])
     found = {title: costmodel.validate(folder / f"{name}.csv", kind) for name, kind, title in TABLES}
-    SHIPPED.write_text(shipped(found), encoding="utf-8")
+    PUBLISHED.write_text(shipped(found), encoding="utf-8")
     RUNS.write_bytes(gzip.compress(runs(found).encode(), mtime=0))
     made = [section(title, validation) for title, validation in found.items()]
     page = between(PAGE.read_text(encoding="utf-8"), "rules", rules())

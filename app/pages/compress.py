@@ -136,8 +136,7 @@ def show_memory(answers: Mapping[str, Estimate]) -> None:
 def table(rows: list[list[str]], answers: Mapping[str, Estimate], alt: str, width: int | None = None) -> None:
     """Rows under the names of the methods; what they are about, as wide, stays in sight."""
     cells = [dict(zip(("figure", *answers), row, strict=True)) for row in rows]
-    pinned = {"figure": st.column_config.Column(pinned=True, width=width)}
-    drawing.show_table(cells, f"{alt}: {', '.join(answers)}.", column_config=pinned)
+    drawing.show_table(cells, f"{alt}: {', '.join(answers)}.", column_config=drawing.pinned("figure", width))
 
 
 address, place = parts.arrived(), parts.top("Compress")
@@ -161,7 +160,7 @@ elif len(answers) == len(trees):
     drawing.say("subheader", "Quality, and what is known of it")
     drawing.say("caption", "From published comparisons of models before and after; where there are none, it says so.")
     rows = [dict(zip(report.EVIDENCE, row, strict=True)) for row in report.evidence(answers)]
-    wide = {"method": st.column_config.Column(pinned=True), report.EVIDENCE[-1]: st.column_config.Column(width=460)}
+    wide = drawing.pinned("method") | {report.EVIDENCE[-1]: st.column_config.Column(width=460)}
     alt = f"{len(rows)} expected changes of quality with evidence."
     drawing.show_table(rows, alt, row_height=84, column_config=wide)
     commands, scenario = "\n".join(map(parts.command_line, trees.values())), answers[BASELINE].resolved.scenario

@@ -26,7 +26,6 @@ from costmodel.report.quantities import show
 from costmodel.report.table import as_csv
 from costmodel.source import ScenarioError
 from costmodel.sweeping import SweepError
-from costmodel.units import counted
 
 WRONG = (ScenarioError, CatalogError, PlanError, SweepError)
 MARKS = {True: "right", False: "wrong", None: ""}
@@ -75,7 +74,7 @@ def show_formula(entry: Entry) -> None:
     written = [*entry.formulas, *entry.corrected]
     rows = tabulated(written, moving, values)
     shown = [{name: said(*cell) for name, cell in row.items()} for row in rows]
-    drawing.show_table(shown, f"{counted(len(rows), 'value')} along {words(moving)}.")
+    drawing.show_table(shown, f"Values along {words(moving)}.")
     if entry.refined_by:
         drawing.say("subheader", "What estimates use instead")
         known = load_all()
@@ -150,7 +149,7 @@ def show_example(example: Example) -> None:
         for s in example.statements
     ]
     rows = [dict(zip(heads, row, strict=True)) for row in cells]
-    drawing.show_table(rows, f"{counted(len(rows), 'figure')} of {example.id}, checked.")
+    drawing.show_table(rows, f"Figures of {example.id}, checked.")
     lines = [(s.what, s.stated, s.computed, s.unit, MARKS[s.right]) for s in example.statements]
     taking.along(example.verdict, "costmodel documents", as_csv([(*heads[:3], "unit", heads[3]), *lines]))
 
@@ -197,7 +196,7 @@ def show_lever(asked: Lever) -> None:
     place.success(f"**{parts.plain(whatif.sentence(found))}**")
     figures.lever(found)
     rows: list[dict[str, Any]] = [dict(zip(found.columns, row, strict=True)) for row in whatif.cells(found)]
-    drawing.show_table(rows, f"{counted(len(rows), 'row')}: {', '.join(found.columns)}.")
+    drawing.show_table(rows, f"By row: {', '.join(found.columns)}.")
     for note in filter(None, (asked.note, *found.notes)):
         drawing.say("caption", parts.plain(note))
     drawing.say("caption", parts.plain(f"It changes: {asked.changes}. Named in {levers.places(asked)}."))

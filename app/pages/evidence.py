@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import streamlit as st
 
@@ -11,7 +10,6 @@ from costmodel import profile
 from costmodel.app import charts, checks, drawing, parts, taking
 from costmodel.report import evidence, machine
 from costmodel.report.validation import COLUMNS, cells
-from costmodel.units import counted
 
 HEADS = ("rows", "answered", *(heading for heading, *_ in COLUMNS))
 
@@ -27,7 +25,7 @@ def show_published(table: str) -> None:
     for group, judged in found.items():
         rows = [dict(zip((group, *HEADS), row, strict=True)) for row in cells(judged)]
         alt = f"Errors of {len(rows)} {group}s: {', '.join(HEADS)}."
-        drawing.show_table(rows, alt, column_config=_pinned(group))
+        drawing.show_table(rows, alt, column_config=drawing.pinned(group))
     drawing.say(
         "caption",
         "An error is exp|ln(predicted / measured)| − 1: twice and half as much are both 100 %. Repeats of one "
@@ -35,10 +33,6 @@ def show_published(table: str) -> None:
         "16 bytes a parameter for memory. A line for each metric and for each source with at least eight answers. "
         "`docs/validation.md` has the rules, and what stays unanswered.",
     )
-
-
-def _pinned(name: str) -> dict[str, Any]:
-    return {name: st.column_config.Column(pinned=True)}
 
 
 def show_laws(name: str) -> None:
@@ -51,18 +45,16 @@ def show_laws(name: str) -> None:
         "An error is |predicted / measured − 1| over the records that a law was fitted to; of the profile `prior`, "
         "over devices that were left out. `docs/kernels.md` has the errors on records held out of every fit.",
     )
-    rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
-    drawing.show_table(rows, f"{len(rows)} laws with records, errors and warnings.", column_config=_pinned("law"))
-    st.code(f"costmodel catalog profiles {name}", language=None, wrap_lines=True)
+    checks.show_fit(name, made)
     drawing.say("subheader", "All profiles")
     drawing.say("caption", "Median error / bound of nine tenths of the errors.")
     table = evidence.overview()
-    drawing.show_table(table, f"Errors of {len(table)} laws in every profile.", column_config=_pinned("law"))
+    drawing.show_table(table, f"Errors of {len(table)} laws in every profile.", column_config=drawing.pinned("law"))
     drawing.say("subheader", "Where the records come from")
     sources = [{"law": law, "source": source, "records": count} for law, source, count in evidence.sources(made)]
     if sources:
         height = min(420, 38 + 35 * len(sources))
-        drawing.show_table(sources, f"{counted(len(sources), 'source')} of records.", height=height)
+        drawing.show_table(sources, "Sources of records.", height=height)
     else:
         drawing.say("markdown", parts.plain(f"Measured on the machine itself: {machine.made_when(made)}."))
 

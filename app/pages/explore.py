@@ -18,7 +18,6 @@ from costmodel.report import axes as proposing
 from costmodel.report import explore as report
 from costmodel.report.table import columns as as_csv
 from costmodel.sweeping import SweepError, sweep, typed
-from costmodel.units import counted
 
 START = "devices"
 LONGEST_LIST, MOST_POINTS = 300, 400
@@ -117,7 +116,7 @@ if answer is not None:
         rows = report.rows(found, axes, list(dict.fromkeys([*names, "totals.cost_usd", "totals.time_s"])))
         table = drawing.show_table(
             rows,
-            f"{counted(len(rows), 'point')} with their figures, or why they have none.",
+            "Points with their figures, or why they have none.",
             height=min(420, 38 + 35 * len(rows)),
             on_select="rerun",
             selection_mode="single-row",

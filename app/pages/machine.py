@@ -59,8 +59,8 @@ def show_roofline(tree: dict[str, Any]) -> Roofline | None:
         drawing.say("markdown", f"**{run.capitalize()}**, forward, each operator once")
         rows = [dict(zip(shown.HEADINGS, row, strict=True)) for row in shown.cells(points)]
         alt = f"{len(rows)} operators of {run}: {', '.join(shown.HEADINGS)}."
-        wide = {shown.HEADINGS[0]: st.column_config.Column(pinned=True, width=160)}
-        drawing.show_table(rows, alt, height=min(600, 38 + 35 * len(rows)), column_config=wide)
+        height, wide = min(600, 38 + 35 * len(rows)), drawing.pinned(shown.HEADINGS[0], 160)
+        drawing.show_table(rows, alt, height=height, column_config=wide)
     return found
 
 
@@ -70,16 +70,7 @@ def show_facts(name: str) -> None:
     rows = [{"fact": fact, "value": value} for fact, value in machine.facts(name)]
     st.table(rows, hide_index=True)
     drawing.shown().append(("table", rows, f"{len(rows)} facts of the device."))
-    st.code(f"costmodel catalog hardware {name}", language=None, wrap_lines=True)
-
-
-def show_fit(name: str, made: dict[str, Any]) -> None:
-    """How well each law meets the records that it was fitted to."""
-    drawing.say("subheader", "Fit of its laws")
-    rows = [dict(zip(machine.FIT, row, strict=True)) for row in machine.fit(made)]
-    alt, wide = f"{len(rows)} laws with records, errors and warnings.", {"law": st.column_config.Column(pinned=True)}
-    drawing.show_table(rows, alt, column_config=wide)
-    st.code(f"costmodel catalog profiles {name}", language=None, wrap_lines=True)
+    drawing.show_command(f"costmodel catalog hardware {name}")
 
 
 def offer_calibration() -> None:
@@ -134,7 +125,8 @@ left, right = st.columns(2, gap="medium")
 with left:
     show_facts(name)
 with right:
-    show_fit(name, made)
+    drawing.say("subheader", "Fit of its laws")
+    checks.show_fit(name, made)
 if profile.machine(name):
     checks.show_verification(name)
 if found is not None:

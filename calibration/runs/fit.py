@@ -115,12 +115,10 @@ class SiteFit:
             lines += ["", f"unchanged, since the runs say too little of them: {', '.join([*named, rest])} of operators"]
         spread = f"{np.expm1(Z90 * self.scatter):.0%}"
         told = (
-            f"expect 8 of 10 other runs within {spread} of their predictions: so far apart runs lie for other reasons"
+            f"one configuration cannot tell how far off others are; of published ones 8 of 10 lie within {spread}"
+            if self.errors["left_out"] is None
+            else f"expect 8 of 10 other runs within {spread} of their predictions: they scatter so for other reasons"
         )
-        if self.errors["left_out"] is None:
-            told = (
-                f"one configuration cannot tell how far off others are; of published ones 8 of 10 lie within {spread}"
-            )
         return "\n".join([*lines, "", told])
 
     def as_dict(self) -> Entry:

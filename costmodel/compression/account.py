@@ -114,7 +114,7 @@ def _step(scenario: Scenario, place: int, was: _Point, now: _Point, rate: Assump
     )
 
 
-def making(steps: Sequence[Compression]) -> float:
+def chain_cost(steps: Sequence[Compression]) -> float:
     """What making all steps costs [USD]."""
     return float(ops.total({str(place): step.cost_usd for place, step in enumerate(steps)}))
 

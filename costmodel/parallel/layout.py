@@ -197,7 +197,7 @@ def _first(job: Job, said: Job, fits: Fits, training: bool) -> Layout:
             continue
         last = _merge(good, alike[-1], last)
         for layout in alike:
-            new = _both(_both(good, _not(found)), fits(replace(job, parallelism=layout)))
+            new = _all_of(good, _not(found), fits(replace(job, parallelism=layout)))
             if _any(new):
                 chosen, found = _merge(new, layout, chosen), _either(found, new)
                 if _all(found):

@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.advice import best_degree
 from costmodel.api import Estimate, estimate
-from costmodel.compression.account import making, state
+from costmodel.compression.account import chain_cost, state
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column
 from costmodel.plan.money import DoesNotFit, PlanError
@@ -46,7 +46,7 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
             "weights": Column("B", tuple(s.weights_bytes for s in states)),
             "cost per million tokens": Column("USD", tuple(costs)),
             "time per token": Column("s", tuple(s.time_per_token_s for s in states)),
-            "making": Column("USD", tuple(making(a.compression) for a in answers)),
+            "making": Column("USD", tuple(chain_cost(a.compression) for a in answers)),
             "quality": Column("fraction", tuple(e and e.value for e in quality)),
             "from": Column("fraction", tuple(e and e.low for e in quality)),
             "to": Column("fraction", tuple(e and e.high for e in quality)),

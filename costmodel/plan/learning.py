@@ -115,9 +115,10 @@ def optimiser(scenario: Any, method: Sequence[str] = METHODS, overrides: Sequenc
     base = load(scenario, [*overrides, ("ranges", False)])
     work = training(base, "the optimiser")
     usual, _ = model(base.model, "").architecture.optimizer
-    if (work.optimizer or usual) not in ("adamw", "adam"):
+    used = work.optimizer or usual
+    if used not in ("adamw", "adam"):
         raise PlanError(
-            f"steps are published beside AdamW's, and this scenario trains with {work.optimizer or usual}; "
+            f"steps are published beside AdamW's, and this scenario trains with {used}; "
             "write --set workload.optimizer=adamw"
         )
     for name in method or [""]:

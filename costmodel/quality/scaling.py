@@ -16,7 +16,7 @@ from costmodel import ops
 from costmodel.catalog.table import find, key
 from costmodel.formula import formula
 from costmodel.quality.evidence import Evidence, Expected, NoEvidence, constants, positive, table
-from costmodel.units import Count, Flop, Fraction, Number, shortened
+from costmodel.units import Count, Fraction, Number, shortened
 
 EPOCHS = 16.0  # repeats beyond which the data-constrained law, which knows no overfitting, is refused
 NOISE = 0.02  # nats between runs of one family beside the form of the law
@@ -78,33 +78,6 @@ def tokens_at_loss(
     return (data_scale / left) ** (1 / data_exponent)
 
 
-@formula(r"N_{min}", source="sardana-2024")
-def smallest_parameters(loss: Count, irreducible: Count, size_scale: Count, size_exponent: Fraction) -> Count:
-    """Parameters below which no number of tokens reaches a loss."""
-    return (size_scale / (loss - irreducible)) ** (1 / size_exponent)
-
-
-@formula(r"N_{opt}", source="hoffmann-2022")
-def optimal_parameters(
-    compute: Flop,
-    size_scale: Count,
-    size_exponent: Fraction,
-    data_scale: Count,
-    data_exponent: Fraction,
-    per_token: Flop = 6.0,
-) -> Count:
-    """Parameters of the least loss for a compute of 6·N·D."""
-    balance = size_exponent * size_scale / (data_exponent * data_scale)
-    both = size_exponent + data_exponent
-    return balance ** (1 / both) * (compute / per_token) ** (data_exponent / both)
-
-
-@formula(r"D_{opt}", source="hoffmann-2022")
-def optimal_tokens(compute: Flop, parameters: Count, per_token: Flop = 6.0) -> Count:
-    """Tokens that a compute of 6·N·D leaves for so many parameters."""
-    return compute / (per_token * parameters)
-
-
 @formula(r"N_U", source="muennighoff-2023")
 def balanced_parameters(
     tokens: Count, size_scale: Count, size_exponent: Fraction, data_scale: Count, data_exponent: Fraction
@@ -160,53 +133,6 @@ def difference(before: tuple[float, float], after: tuple[float, float], name: st
     error = fitted["difference error"] + fitted["relative difference error"] * abs(value)
     low, high = _band(used, lambda a: _value_of(a, *after) - _value_of(a, *before), value, error)
     return Expected(value, low, high, "nats per token", _evidence(used), tuple(dict.fromkeys(warnings)))
-
-
-def tokens_for_loss(target: float, parameters: float, name: str = DEFAULT) -> Expected:
-    """Tokens after which a model reaches a loss, by a law of its own family. Raises as `loss` does."""
-    used = law(name)
-    positive(target, "loss")
-    positive(parameters, "parameters")
-    if target <= used.irreducible:
-        raise NoEvidence(
-            f"no model reaches {target:g} nats by {used.name}: its irreducible loss is {used.irreducible:g}"
-        )
-    smallest = smallest_parameters(target, used.irreducible, used.size_scale, used.size_exponent)
-    if parameters <= smallest:
-        raise NoEvidence(
-            f"{shortened(parameters)} parameters never reach {target:g} nats by {used.name}; "
-            f"use over {shortened(smallest)}"
-        )
-    value = tokens_at_loss(target, parameters, **used.constants)
-    warnings = _warnings(used, parameters, value)
-
-    def of(arrays: dict[str, Any]) -> Any:
-        import numpy as np
-
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found = tokens_at_loss(target, parameters, **arrays)
-        return np.where(np.isfinite(found), found, np.inf)
-
-    low, high = _scaled(used, of, value)
-    return Expected(value, low, high, "tokens", _evidence(used), (*warnings, *_unknown_spread(used)))
-
-
-def optimum(compute: float, name: str = DEFAULT) -> tuple[Expected, Expected]:
-    """Parameters and tokens of the least loss for a training compute [FLOP] of 6·N·D. Raises as `loss` does."""
-    used = law(name)
-    positive(compute, "compute")
-
-    def both(values: dict[str, Any]) -> tuple[Any, Any]:
-        n = optimal_parameters(compute, **{k: v for k, v in values.items() if k != "irreducible"})
-        return n, optimal_tokens(compute, n)
-
-    n, d = both(used.constants)
-    warnings = (*_warnings(used, n, d), *_unknown_spread(used))
-    bands = [_scaled(used, lambda a, i=i: both(a)[i], value) for i, value in enumerate((n, d))]
-    return (
-        Expected(n, *bands[0], "parameters", _evidence(used), warnings),
-        Expected(d, *bands[1], "tokens", _evidence(used), warnings),
-    )
 
 
 def family(
@@ -296,20 +222,6 @@ def _band(used: Law, reading: Any, value: float, error: float) -> tuple[float, f
     low, high = (float(q) for q in np.quantile(drawn, [0.1, 0.9], method="nearest"))
     middle = float(np.quantile(drawn, 0.5, method="nearest"))
     return value - math.hypot(max(middle - low, 0.0), error), value + math.hypot(max(high - middle, 0.0), error)
-
-
-def _scaled(used: Law, reading: Any, value: float) -> tuple[float, float]:
-    """80 % band of a positive quantity over the bootstrap draws, as factors of their median; no band without draws."""
-    if used.name != DEFAULT:
-        return value, value
-    import numpy as np
-
-    low, middle, high = (float(q) for q in np.quantile(reading(draws()), [0.1, 0.5, 0.9], method="nearest"))
-    return value * low / middle, value * high / middle
-
-
-def _unknown_spread(used: Law) -> tuple[str, ...]:
-    return () if used.name == DEFAULT else (f"the spread of {used.name}'s constants is not known: no band",)
 
 
 @cache

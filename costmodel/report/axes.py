@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from costmodel.api import Estimate
 from costmodel.architectures.kinds import architecture_of
 from costmodel.compression.schema import WORDS
-from costmodel.fields import TRAINING, Base, Figure, figure
+from costmodel.fields import TRAINING, Figure, choices, figure
 from costmodel.formula import formula
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
@@ -55,24 +55,15 @@ def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
     for section in SECTIONS[kind]:
         for name, info in type(getattr(scenario, section)).model_fields.items():
             path = f"{section}.{name}"
-            names = _names(info.annotation)
+            names = choices(info)
             if path == "costs.grid":
                 found[path] = tuple(listing("grids"))
             elif names and name != "kind":
                 found[path] = names
             elif figure(info) and path not in UNMODELLED and not (section == "workload" and name in unused):
                 found[path] = ()
-    stated = {path_of(scenario, a.path) for a in answer.assumptions if a.value}
-    return found | {path: () for path in sorted(filter(None, stated)) if path.startswith(SECTION)}
-
-
-def _names(annotation: Any) -> tuple[str, ...]:
-    """The words that a field may be; none for one that holds a number or a section."""
-    inner = get_args(annotation)
-    if any(isinstance(arm, type) and issubclass(arm, Base) for arm in inner):
-        return ()
-    words = [word for arm in inner for word in ((arm,) if isinstance(arm, str) else get_args(arm))]
-    return tuple(word for word in words if isinstance(word, str))
+    stated = sorted(path_of(scenario, a.path) or "" for a in answer.assumptions if a.value)
+    return found | {path: () for path in stated if path.startswith(SECTION)}
 
 
 def proposal(answer: Estimate, path: str, names: tuple[str, ...]) -> list[str]:

@@ -93,7 +93,7 @@ def making(step: Compression) -> str:
 
 def columns(answers: Sequence[Estimate]) -> list[list[str]]:
     """Rows for a comparison, one column an estimate: weights, quality of each step and the cost of making."""
-    from costmodel.compression.account import making, state
+    from costmodel.compression.account import chain_cost, state
 
     chains = [answer.compression for answer in answers]
     rows = [["weights of the model", *(show(state(a.outcome).weights_bytes, "B") for a in answers)]]
@@ -101,7 +101,7 @@ def columns(answers: Sequence[Estimate]) -> list[list[str]]:
         rows.append([f"step {place + 1}", *(c[place].label if place < len(c) else "–" for c in chains)])
         told = [_told(c[place]) if place < len(c) else [] for c in chains]
         rows += [["  quality", *row] for row in zip_longest(*told, fillvalue="–")]
-    rows.append(["making", *(show(making(c), "USD") if c else "–" for c in chains)])
+    rows.append(["making", *(show(chain_cost(c), "USD") if c else "–" for c in chains)])
     return rows
 
 

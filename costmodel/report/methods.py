@@ -149,25 +149,25 @@ def _layout(answer: Estimate) -> str:
 
 
 def _making_cost(steps: Sequence[Compression]) -> str:
-    from costmodel.compression.account import making
+    from costmodel.compression.account import chain_cost
 
     if not steps:
         return "–"
     if len(steps) == 1 and steps[0].ranges:
         return with_range(steps[0].cost_usd, *steps[0].ranges["cost_usd"], "USD")
-    return show(making(steps), "USD")
+    return show(chain_cost(steps), "USD")
 
 
 def _paid(steps: Sequence[Compression]) -> str:
     """When the making of all steps is paid, against the model before the first."""
-    from costmodel.compression.account import break_even, making
+    from costmodel.compression.account import break_even, chain_cost
 
     if not steps:
         return "–"
     before, after = steps[0].before, steps[-1].after
     if before.cost_per_million_tokens_usd is None or after.cost_per_million_tokens_usd is None:
         return "–"
-    tokens = break_even(making(steps), before, after)
+    tokens = break_even(chain_cost(steps), before, after)
     if tokens is None:
         return "no saving to pay it"
     return show(tokens, "1") if tokens else "at once"

@@ -20,8 +20,8 @@ Parts = dict[str, Number]
 class Held:
     """What a layer, or an end of the model, holds on a device, however its states are sharded.
 
-    Parameters, those that are trained, those that have a gradient; weights [B]; and what is kept for the backward pass
-    [B]: by operators that are worth it, and by those that can cheaply be run again.
+    Parameters, those that are trained, those that have a gradient; weights [B]; and what is saved for the backward pass
+    [B]: in all, by operators that are kept, and by those that are cheap to run again.
     """
 
     parameters: Number
