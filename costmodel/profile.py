@@ -192,15 +192,18 @@ def keep(name: str, content: dict[str, Any]) -> Path:
     return path
 
 
-def _paths() -> dict[str, Path]:
-    """The file of every profile by its name; those that ship come before a user's own."""
-    found = [path for folder in (user_folder(), FOLDER) for path in folder.glob("*.json")]
-    return {path.stem: path for path in found if NAME.fullmatch(path.stem)}
+def _path(name: str) -> Path | None:
+    """The file of a profile; one that ships comes before a user's own."""
+    if not NAME.fullmatch(name):
+        return None
+    paths = (folder / f"{name}.json" for folder in (FOLDER, user_folder()))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def names() -> list[str]:
     """The profiles that can be asked for by name: those that ship, and the user's own."""
-    return sorted(_paths())
+    found = {path.stem for folder in (user_folder(), FOLDER) for path in folder.glob("*.json")}
+    return sorted(filter(NAME.fullmatch, found))
 
 
 def shipped(device: str | None) -> str:
@@ -210,7 +213,7 @@ def shipped(device: str | None) -> str:
 
 def machine(name: str) -> dict[str, Any] | None:
     """The profile of a machine that was measured as a whole, which then serves as hardware; None for another name."""
-    known = name in _paths()
+    known = _path(name) is not None
     if name == LOCAL and not known:
         raise ProfileError("this machine has no profile yet; run `costmodel calibrate` (or --quick) first")
     made = load(name) if known else {}
@@ -236,7 +239,7 @@ def load(name: str) -> dict[str, Any]:
     A name means a profile that ships before one of the user's own. Raises ProfileError with the names there are, or
     with what is wrong in the file.
     """
-    path = Path(name) if name.endswith(".json") else _paths().get(name)
+    path = Path(name) if name.endswith(".json") else _path(name)
     if path is None:
         raise ProfileError(f"no profile is called {name[:60]!r}; there are: {', '.join(names())}")
     try:

@@ -7,7 +7,7 @@ Width over depth is kept near 128, which is about what dense decoders between 1 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,7 @@ def shape(family: str, wanted: float) -> dict[str, Any]:
     return member(family, wanted)[0]
 
 
+@lru_cache(maxsize=1024)  # as many as a plan of size asks for, a few times
 def member(family: str, wanted: float) -> tuple[dict[str, Any], float]:
     """The shape as `shape` gives it, and the parameters that it has. Raises as `shape` does."""
     if family not in FAMILIES:
