@@ -78,6 +78,7 @@ def _table() -> dict[str, tuple[float, str]]:
 
 UNITS = _table()
 COUNT_SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12, "P": 1e15, "%": 0.01}
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, ']\d{3})+(?!\d)")  # as answers print numbers, and none is read
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 
 
@@ -203,6 +204,7 @@ def count(text: object) -> float:
     if isinstance(text, bool) or not isinstance(text, int | float | str):
         raise UnitError("needs a number such as 64, 1e12 or '2 T'")
     if isinstance(text, str):
+        _ungrouped(text.strip())
         match = _NUMBER.match(text.strip())
         suffix = text.strip()[match.end() :].strip() if match else ""
         if not match or suffix not in COUNT_SUFFIXES:
@@ -225,6 +227,7 @@ def parse(text: object, expected: str, example: str) -> float:
     if not isinstance(text, str):
         raise UnitError(f"needs a unit; write for example '{example}'")
     text = text.strip()
+    _ungrouped(text)
     match = _NUMBER.match(text)
     if not match:
         raise UnitError(f"{_short(text)} is not a quantity; write for example '{example}'")
@@ -237,6 +240,13 @@ def parse(text: object, expected: str, example: str) -> float:
     if dim.powers != unit(expected)[1].powers:
         raise UnitError(f"{_short(name)} has the wrong dimension; write for example '{example}'")
     return count(float(match.group().replace("_", "")) * times * size)
+
+
+def _ungrouped(text: str) -> None:
+    """Raises UnitError where thousands are set apart, such as "200,000 USD"."""
+    if found := _GROUPED.match(text):
+        plain = re.sub("[, ']", "", found.group()) + text[found.end() :]
+        raise UnitError(f"{_short(text)} sets thousands apart; write {_short(plain)}")
 
 
 def _short(text: str) -> str:

@@ -22,6 +22,7 @@ from costmodel.catalog import (
     rows,
 )
 from costmodel.catalog.table import key, names
+from costmodel.model import usable
 
 TABLES = {  # table: column that names a row (None where several rows answer one question)
     "hardware": "id",
@@ -79,6 +80,12 @@ def test_unknown_names_are_one_short_line(find, name):
         find(name)
     assert len(str(caught.value)) < 300
     assert "\n" not in str(caught.value)
+
+
+def test_the_example_in_place_of_an_unknown_model_can_be_estimated():
+    with pytest.raises(CatalogError, match="for example") as caught:
+        models.model("zzzzzzzz")
+    assert usable(str(caught.value).split("'")[-2])
 
 
 # --- prices

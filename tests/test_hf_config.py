@@ -131,6 +131,7 @@ def test_foreign_architectures_are_refused(name, kind):
         ({"hidden_size": "4096"}, "hidden_size is no number"),
         ({"num_hidden_layers": True}, "num_hidden_layers is no number"),
         ({"hidden_act": 5}, "hidden_act is no text"),
+        ({"quantization_config": {"quant_method": "awq", "bits": 4}}, "quantised weights (quantization_config)"),
         ({"tie_word_embeddings": "no"}, "tie_word_embeddings is neither true nor false"),
         ({"num_hidden_layers": 1.5}, "model.layers: must be a whole number"),
         ({"num_hidden_layers": -1}, "model.layers: must be at least 1"),

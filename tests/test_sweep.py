@@ -262,6 +262,14 @@ def test_workers_that_are_not_there(monkeypatch, executor, says):
         costmodel.sweep(BASE, OVER, executor=executor)
 
 
+@pytest.mark.parametrize("address", ["x", "10.0.0.1", "tcp://host"])
+def test_a_scheduler_without_a_port_is_not_asked(monkeypatch, address):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    monkeypatch.setattr(distributed, "Client", lambda *args, **options: pytest.fail("asked"))
+    with pytest.raises(SweepError, match="missing port number"):
+        costmodel.sweep(BASE, OVER, executor=f"dask:{address}")
+
+
 @pytest.mark.parametrize(
     ("over", "says"),
     [

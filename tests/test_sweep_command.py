@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -165,6 +166,16 @@ def test_what_needs_a_library_says_so(monkeypatch, capsys, tmp_path):
 def test_files_that_cannot_be(name, tmp_path, capsys):
     assert run([*QUICK, "--over", "devices=64", "--out", str(tmp_path / name)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("names", [("a.json", "a.json", "b.html"), ("a.yaml", "b.csv", "b.csv")])
+def test_no_file_is_overwritten_by_another(names, tmp_path, capsys):
+    scenario, out, plot = (tmp_path / name for name in names)
+    scenario.write_bytes(said := Path("examples/llama-3.1-8b.yaml").read_bytes())
+    asked = ["sweep", str(scenario), "--over", "devices=64", "--out", str(out), "--plot", str(plot)]
+    assert run(asked) == 2
+    assert "one file is named twice" in capsys.readouterr().err
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [said]
 
 
 @pytest.mark.parametrize(

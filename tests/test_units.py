@@ -100,6 +100,14 @@ def test_a_bare_number_is_told_how_to_write_it(bare):
         parse(bare, "B", "80 GB")
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"), [("200,000 USD", "200000 USD"), ("-1,234,567 USD", "-1234567 USD"), ("20 000 USD", "20000 USD")]
+)
+def test_thousands_are_not_set_apart(text, plain):
+    with pytest.raises(UnitError, match=f"sets thousands apart; write '{plain}'"):
+        parse(text, "USD", "1 M USD")
+
+
 HOSTILE_QUANTITIES = """GB|nan GB|inf GB|80 s|80 USD/h|80 GB/|80 G//B|1.2.3 GB|1,000 GB|0x10 GB|1e GB|1e400 GB
 1e308 GB|1e999999 GB|80 GB GB|80; GB|80 GB\x00""".replace("\n", "|").split("|")
 
@@ -146,6 +154,11 @@ def test_hostile_counts_are_refused(text):
     with pytest.raises(UnitError) as caught:
         count(text)
     assert len(str(caught.value)) < 200
+
+
+def test_a_count_as_answers_show_it_is_told_how_to_write_it():
+    with pytest.raises(UnitError, match="'2,048' sets thousands apart; write '2048'"):
+        count("2,048")
 
 
 # Dimensions.

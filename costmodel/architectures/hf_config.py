@@ -51,6 +51,11 @@ def shape(config: Config) -> dict[str, Any]:
     if kind not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise ArchitectureError(f"architecture {kind[:40]!r} is not modelled yet; modelled are: {known}")
+    if config.get("quantization_config"):
+        raise ArchitectureError(
+            "holds quantised weights (quantization_config), which a scenario says itself; "
+            "give the config.json of the model before that, and its compression, such as int4"
+        )
     for key in ("hidden_act", "activation_function"):  # its cost is the same whichever it is
         if not isinstance(config.get(key), str | None):
             raise ArchitectureError(f"{key} is no text; give the config.json as published")

@@ -11,6 +11,7 @@ from typing import TypeVar
 DATA = Path(__file__).with_name("data")
 FEW = 12  # names that an error lists in full
 PART = 3  # letters from which on a part of a name says which is meant
+SUCH_AS = {"model": "llama-3.1-8b", "hardware": "h100-sxm"}  # where no name is near: entries that any question takes
 
 T = TypeVar("T")
 
@@ -72,5 +73,5 @@ def unknown(what: str, name: object, ids: Mapping[str, str]) -> CatalogError:
     elif len(known) <= FEW:
         hint = f"known are {', '.join(known)}"
     else:
-        hint = f"for example {known[0]!r}"
+        hint = f"for example {SUCH_AS.get(what, known[0])!r}"
     return CatalogError(f"unknown {what} {text!r}; {hint}", close)

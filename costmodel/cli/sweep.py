@@ -59,6 +59,9 @@ def command(
 
     if "-" in (str(out), str(plot)):
         raise click.UsageError("--out and --plot name files; leave --out out to have the table on standard output")
+    named = [Path(name).absolute() for name in (scenario, out, plot) if name]
+    if len(set(named)) < len(named):
+        raise click.UsageError("one file is named twice, and would be overwritten; name another for --out or --plot")
     if plot is not None:
         require("plotly", "--plot", "app")
     source, overrides = read(scenario, flags, changes)

@@ -59,9 +59,13 @@ def _dask(address: str) -> Iterator[Any]:
     """A client of the dask scheduler at an address such as tcp://10.0.0.1:8786."""
     try:
         from distributed import Client
+        from distributed.comm.addressing import parse_address, parse_host_port
     except ImportError:
         raise SweepError("dask is not installed; in a clone: pip install '.[cluster]'") from None
     try:
+        kind, place = parse_address(address)
+        if kind != "inproc":  # a client would wait for what has no port, and complain as it is thrown away
+            parse_host_port(place)
         client: Any = Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         why = cut(str(error).splitlines()[0] if str(error) else type(error).__name__, 120)
