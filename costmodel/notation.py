@@ -259,7 +259,9 @@ class _Latex(_Text):
 
     def unit(self, measured_in: str) -> str:
         plain = super().unit(measured_in).strip()
-        return rf"\ \mathrm{{{plain}}}".replace("%", r"\%").replace("$", r"\$") if plain else ""
+        return (
+            rf"\ \mathrm{{{plain}}}".replace("%", r"\%").replace("$", r"\$").replace("*", self.times) if plain else ""
+        )
 
     def parentheses(self, inside: str) -> str:
         return rf"\left({inside}\right)"

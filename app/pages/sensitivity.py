@@ -86,7 +86,7 @@ with place:
 if answer is not None and not answer.fits:
     place.error(f"**{parts.plain(sentence(answer))}**")
     with place:
-        taking.link(answer.resolved.scenario, "estimate", "Open as an estimate, which has the nearest change that fits")
+        taking.link(answer.resolved.scenario, "estimate", "Open as an estimate: what would fit")
 elif answer is not None:
     named = {label: name for name, (label, _) in report.FIGURES.items() if name in answer.ranges}
     label = st.selectbox("Figure", list(named), parts.headline(named), key="figure", bind="query-params")
