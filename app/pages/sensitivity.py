@@ -52,7 +52,7 @@ def show_swings(found: list[Swing], answer: Estimate, total: str) -> None:
 
 def show_move(tree: Tree, found: list[Swing], answer: Estimate) -> None:
     """One assumption at a value of the visitor's, beside the scenario as it is."""
-    drawing.say("subheader", "Move one and see")
+    st.subheader("Move one and see")
     scenario = answer.resolved.scenario
     movable = {path: s for s in report.moving(found) if (path := path_of(scenario, s.path))}
     if not movable:
