@@ -17,6 +17,7 @@ from costmodel.model import models_known
 from costmodel.report import compare as report
 from costmodel.report import text
 from costmodel.report.catalog import listing, places
+from costmodel.source import cut
 
 FIRST, OTHERS = "A", "BCDE"
 OTHER_HARDWARE = "h200-sxm"  # so that the page has something to compare when it opens
@@ -62,7 +63,7 @@ def designs(first: Estimate, stated: list[str], changes: dict[str, list[str]]) -
     """What each letter stands for."""
     said = {FIRST: ", ".join([text.subject(first), *stated])}
     said |= {name: ", ".join(own) or f"as {FIRST}" for name, own in changes.items()}
-    return "; ".join(f"**{name}** {parts.plain(what)}" for name, what in said.items())
+    return "; ".join(f"**{name}** {parts.plain(cut(what, LONGEST_NUMBER))}" for name, what in said.items())
 
 
 def show_figures(answers: dict[str, Estimate], total: str, label: str) -> None:
