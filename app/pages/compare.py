@@ -12,7 +12,7 @@ from costmodel import comparing
 from costmodel.api import Estimate
 from costmodel.app import asking, charts, drawing, parts, sweeps, taking
 from costmodel.app.parts import SET, Tree
-from costmodel.fields import LONGEST_NUMBER, Format
+from costmodel.fields import LONGEST_NUMBER, LONGEST_TEXT, Format
 from costmodel.model import models_known
 from costmodel.report import compare as report
 from costmodel.report import text
@@ -63,7 +63,7 @@ def designs(first: Estimate, stated: list[str], changes: dict[str, list[str]]) -
     """What each letter stands for."""
     said = {FIRST: ", ".join([text.subject(first), *stated])}
     said |= {name: ", ".join(own) or f"as {FIRST}" for name, own in changes.items()}
-    return "; ".join(f"**{name}** {parts.plain(cut(what, LONGEST_NUMBER))}" for name, what in said.items())
+    return "; ".join(f"**{name}** {parts.plain(cut(what, LONGEST_TEXT))}" for name, what in said.items())
 
 
 def show_figures(answers: dict[str, Estimate], total: str, label: str) -> None:
