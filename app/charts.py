@@ -30,8 +30,8 @@ def roofline(found: Roofline) -> None:
             x=x,
             y=y,
             mode="lines+text",
-            text=[f"\u2003\u2003{name}" if y[0] == y[-1] else name, ""],  # a ceiling right of the slope that meets it
-            textposition="top right" if y[0] == y[-1] else "bottom right",
+            text=["", name] if y[0] == y[-1] else [name, ""],  # a ceiling at its far end, away from the slope
+            textposition="top left" if y[0] == y[-1] else "bottom right",
             line={"color": drawing.GREY, "width": 1.5, "dash": "solid" if found.measured else "dash"},
             textfont_size=11,
             hoverinfo="skip",

@@ -133,7 +133,7 @@ def _axis(update: Any, values: Sequence[float | None], title: str, unit: str) ->
     known = [value for value in shown if value is not None]
     wide = bool(known) and min(known) > 0 and max(known) / min(known) >= WIDE
     update(
-        title=f"{title} [{name}]".strip() if name else title,
+        title=f"{title} [{name}]" if title and name else title or name,
         type="log" if wide else "linear",
         dtick=None if not wide else 1 if max(known) / min(known) >= FAR else "D2",
         exponentformat="B",

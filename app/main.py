@@ -12,10 +12,11 @@ TITLES = {"machine": "This machine"}
 
 st.set_page_config(page_title="costmodel", page_icon=":material/calculate:", layout="wide")
 
-# On a telephone formulas are smaller, so that most fit it. What is chosen stands in the colour of text: white on the
-# primary colour and that colour on a dark page cannot both be legible.
+# On a telephone formulas are smaller, so that most fit it, and long links take two lines. What is chosen stands in the
+# colour of text: white on the primary colour and that colour on a dark page cannot both be legible.
 STYLE = """<style>
 .katex-display {{font-size: clamp(0.75rem, 3vw, 1rem)}}
+[data-testid=stPageLink] * {{white-space: normal}}
 [data-testid=stButtonGroup] [aria-checked=true] p, [data-testid=stSliderThumbValue] p {{color: {ink}}}
 </style>"""
 

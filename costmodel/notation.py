@@ -258,8 +258,8 @@ class _Latex(_Text):
         return self.formula.symbol
 
     def unit(self, measured_in: str) -> str:
-        plain = super().unit(measured_in).strip()
-        return rf"\ \mathrm{{{plain}}}".replace("%", r"\%").replace("$", r"\$") if plain else ""
+        plain = super().unit(measured_in).strip().replace("%", r"\%").replace("$", r"\$").replace("*", self.times)
+        return rf"\ \mathrm{{{plain}}}" if plain else ""
 
     def parentheses(self, inside: str) -> str:
         return rf"\left({inside}\right)"

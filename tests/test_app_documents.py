@@ -35,7 +35,7 @@ def test_bars_are_the_figures_of_the_table():
 
 
 def test_rent_and_purchase_are_lines_over_the_time_used():
-    (lines,) = drawn(opened(lever="cloud"))
+    (lines,) = drawn(opened(lever="rent-or-buy"))
     assert {line["name"] for line in lines} == {"rent on-demand", "buy"}
     assert all(line["x"] == pytest.approx([n / 10 for n in range(1, 11)]) for line in lines)
     assert all(0.1 < value < 10 for line in lines for value in line["y"])  # M USD
@@ -145,8 +145,8 @@ def test_an_address_that_names_nothing_is_told(query):
 
 
 def test_any_assumption_of_a_lever_can_be_the_visitors_own():
-    lever = levers.named("cloud")
-    app = opened(lever="cloud", lever_set=["costs.price=3.5 USD/h", "costs.hardware_life=3 years"])
+    lever = levers.named("rent-or-buy")
+    app = opened(lever="rent-or-buy", lever_set=["costs.price=3.5 USD/h", "costs.hardware_life=3 years"])
     asked = replace(lever, scenario=lever.scenario | {"costs.price": "3.5 USD/h", "costs.hardware_life": "3 years"})
     assert shown(app) == f"**{whatif.sentence(levers.answer(asked))}**"
     assert [block.value for block in app.code] == [asked.line]
@@ -156,6 +156,6 @@ def test_any_assumption_of_a_lever_can_be_the_visitors_own():
 def test_no_lever_reads_a_file_of_the_server(path, tmp_path):
     file = tmp_path / "config.json"
     file.write_text("{}")
-    app = opened(lever="cloud", lever_set=[f"{path}={file}"])
+    app = opened(lever="rent-or-buy", lever_set=[f"{path}={file}"])
     assert not app.success
     assert "files are not read here" in shown(app) or "unknown hardware" in shown(app)

@@ -102,6 +102,9 @@ def test_up_to_five_scenarios_each_with_its_own_changes():
     assert cells(app.dataframe[0]) == compare.rows(answers, differences=True)
     difference = answers["B"].totals["cost_usd"] - answers["A"].totals["cost_usd"]
     assert drawn(app)[2][0]["x"][-1] == pytest.approx(difference)  # by change: hardware, and devices
+    designs = ["**A** Training llama-3.1-8b on 64 × h100-sxm", "**B** hardware=h200-sxm, devices=128"]
+    designs += ["**C** model=llama-3.2-1b", "**D** precision=fp8", "**E** parallelism.tp=4, costs.pue=1.1"]
+    assert "; ".join(designs) in shown(app, "caption")
 
 
 def test_what_does_not_fit_and_what_is_wrong_is_named():

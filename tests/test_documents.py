@@ -276,10 +276,10 @@ def test_a_levers_command_gives_the_levers_numbers(lever, capsys):
 
 
 def test_documents_shows_a_lever_and_names_the_nearest(capsys):
-    assert run(["documents", "--lever", "cloud"]) == 0
-    assert capsys.readouterr().out == levers.text(LINES["cloud"]) + "\n"
-    assert run(["documents", "--lever", "clowd"]) == 2
-    assert "cloud" in capsys.readouterr().err
+    assert run(["documents", "--lever", "rent-or-buy"]) == 0
+    assert capsys.readouterr().out == levers.text(LINES["rent-or-buy"]) + "\n"
+    assert run(["documents", "--lever", "rent-or-bye"]) == 2
+    assert "rent-or-buy" in capsys.readouterr().err
 
 
 def test_the_documents_levers_are_all_there():
@@ -291,7 +291,7 @@ def test_the_documents_levers_are_all_there():
         LINES
     )
     assert {"pruning", "distillation", "data-volume", "preprocessing", "energy", "sleep", "low-power"} <= set(LINES)
-    assert {"cloud", "team", "application"} <= set(LINES)
+    assert {"rent-or-buy", "team", "application"} <= set(LINES)
 
 
 # The listing.
@@ -312,7 +312,7 @@ def test_report_shows_everything_within_100_columns():
         "2,770,634",
         "1,750,000,090",
         "gradient corrected = ",
-        "costmodel documents --lever cloud",
+        "costmodel documents --lever rent-or-buy",
     ):
         assert piece in shown
 

@@ -12,11 +12,12 @@ from costmodel import comparing
 from costmodel.api import Estimate
 from costmodel.app import asking, charts, drawing, parts, sweeps, taking
 from costmodel.app.parts import SET, Tree
-from costmodel.fields import LONGEST_NUMBER, Format
+from costmodel.fields import LONGEST_NUMBER, LONGEST_TEXT, Format
 from costmodel.model import models_known
 from costmodel.report import compare as report
 from costmodel.report import text
 from costmodel.report.catalog import listing, places
+from costmodel.source import cut
 
 FIRST, OTHERS = "A", "BCDE"
 OTHER_HARDWARE = "h200-sxm"  # so that the page has something to compare when it opens
@@ -58,6 +59,13 @@ def own(name: str, columns: int) -> list[str]:
     return [f"{path}={value}" for path, value in said.items() if value] + more
 
 
+def designs(first: Estimate, stated: list[str], changes: dict[str, list[str]]) -> str:
+    """What each letter stands for."""
+    said = {FIRST: ", ".join([text.subject(first), *stated])}
+    said |= {name: ", ".join(own) or f"as {FIRST}" for name, own in changes.items()}
+    return "; ".join(f"**{name}** {parts.plain(cut(what, LONGEST_TEXT))}" for name, what in said.items())
+
+
 def show_figures(answers: dict[str, Estimate], total: str, label: str) -> None:
     """A total of all on one axis, with its ranges, and all figures below it."""
     found = {
@@ -66,7 +74,7 @@ def show_figures(answers: dict[str, Estimate], total: str, label: str) -> None:
         if answer.fits and (spread := answer.ranges.get(total))
     }
     if found:
-        drawing.say("subheader", f"{label.capitalize()} of all")
+        drawing.say("subheader", f"{label.capitalize()} of each")
         charts.ranged(found, text.UNITS[total], label)
         drawing.say(
             "caption", "Points: the estimates; lines: their 80 % ranges. What is uncertain is mostly common to all."
@@ -139,6 +147,8 @@ complete = len(answers) == 1 + len(changes)
 if complete:
     say = place.success if all(answer.fits for answer in answers.values()) else place.warning
     say(f"**{parts.plain(report.sentence(answers))}**")
+    with place:
+        drawing.say("caption", designs(answers[FIRST], tree.get(SET, []), changes))
     named = {label: total for total, label in text.LABELS.items()}
     label = parts.switch("Total", list(named), "cost", "total")
     show_figures(answers, named[label], label)

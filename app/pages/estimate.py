@@ -59,7 +59,8 @@ with place:
     answer = parts.estimate(tree)
 if answer is not None:
     (place.success if answer.fits else place.error)(f"**{parts.plain(text.sentence(answer))}**")
-    drawing.warn(map(parts.plain, answer.warnings))
+    with place:
+        drawing.warn(map(parts.plain, answer.warnings))
     if answer.changes is not None:
         advice = f"Nearest change that fits: {text.in_words(answer.changes)}"
         if answer.changes:

@@ -121,7 +121,7 @@ if profile.LOCAL not in profile.names():
     place.info(f"This machine has not been measured yet. Shown is {parts.plain(name)}.")
 offer_calibration()
 found = show_roofline(tree)
-left, right = st.columns(2, gap="medium")
+left, right = st.columns([1, 2], gap="medium")
 with left:
     show_facts(name)
 with right:

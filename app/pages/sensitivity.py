@@ -52,7 +52,7 @@ def show_swings(found: list[Swing], answer: Estimate, total: str) -> None:
 
 def show_move(tree: Tree, found: list[Swing], answer: Estimate) -> None:
     """One assumption at a value of the visitor's, beside the scenario as it is."""
-    drawing.say("subheader", "Move one and see")
+    st.subheader("Move one and see")
     scenario = answer.resolved.scenario
     movable = {path: s for s in report.moving(found) if (path := path_of(scenario, s.path))}
     if not movable:
@@ -86,7 +86,7 @@ with place:
 if answer is not None and not answer.fits:
     place.error(f"**{parts.plain(sentence(answer))}**")
     with place:
-        taking.link(answer.resolved.scenario, "estimate", "Open as an estimate, which has the nearest change that fits")
+        taking.link(answer.resolved.scenario, "estimate", "Open as an estimate: what would fit")
 elif answer is not None:
     named = {label: name for name, (label, _) in report.FIGURES.items() if name in answer.ranges}
     label = st.selectbox("Figure", list(named), parts.headline(named), key="figure", bind="query-params")

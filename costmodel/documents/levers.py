@@ -275,7 +275,7 @@ LEVERS: tuple[Lever, ...] = (
         note="A thousand requests one after another; many at once (without engine.max_sequences) favour large devices.",
     ),
     Lever(
-        "cloud",
+        "rent-or-buy",
         "cloud or own hardware",
         _documents("02"),
         "rent, or capital, electricity and hosting",

@@ -30,8 +30,9 @@ def sentence(swings: Sequence[Swing], answer: Estimate, total: str) -> str:
     if not moving(swings):
         return f"No assumption with a range moves {label} = {show(value, unit)}."
     first = moving(swings)[0]
+    own = interval(first.low, first.high, first.unit)
     ends = interval(min(first.at_low, first.at_high), max(first.at_low, first.at_high), unit)
-    return f"{label.capitalize()} is {show(value, unit)}; {first.label} moves it most: {ends}."
+    return f"{label.capitalize()} is {show(value, unit)}; {first.label} ({own}) moves it most: {ends}."
 
 
 def cells(swings: Sequence[Swing], total: str) -> list[list[str]]:

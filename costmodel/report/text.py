@@ -66,20 +66,25 @@ VERBS = {"train": "Training", "finetune": "Fine-tuning", "serve": "Serving", "in
 
 def sentence(answer: Estimate) -> str:
     """The answer in one sentence, with its range."""
-    resolved, totals = answer.resolved, answer.totals
-    subject = f"{VERBS[resolved.kind]} {resolved.model} on {resolved.scenario.devices:,} × {resolved.hardware}"
+    about, totals = subject(answer), answer.totals
     if not answer.fits:
         need, have = answer.outcome.memory_used, answer.outcome.job.hardware.memory
-        return f"{subject} does not fit: {show(need, 'B')} needed on a device of {show(have, 'B')}."
+        return f"{about} does not fit: {show(need, 'B')} needed on a device of {show(have, 'B')}."
     cost = _with_range(answer, "cost_usd") + _staffed(answer)
-    if resolved.kind == "serve":
+    if answer.resolved.kind == "serve":
         found = answer.outcome.performance
         name, unit, each = "output_tokens_per_s", "output tokens/s", "cost_per_million_output_tokens_usd"
         if name not in found:
             name, unit, each = "requests_per_s", "requests/s", "cost_per_million_requests_usd"
         rate, price = show(found[name], "1"), show(found[each], "USD")
-        return f"{subject} for {show(totals['time_s'], 's')} costs {cost} at {rate} {unit}, {price} per million."
-    return f"{subject} takes {_with_range(answer, 'time_s')} and costs {cost}."
+        return f"{about} for {show(totals['time_s'], 's')} costs {cost} at {rate} {unit}, {price} per million."
+    return f"{about} takes {_with_range(answer, 'time_s')} and costs {cost}."
+
+
+def subject(answer: Estimate) -> str:
+    """Which work, on what."""
+    resolved = answer.resolved
+    return f"{VERBS[resolved.kind]} {resolved.model} on {resolved.scenario.devices:,} × {resolved.hardware}"
 
 
 def _staffed(answer: Estimate) -> str:
