@@ -12,6 +12,7 @@ from costmodel.compression.formulas import model_bytes
 from costmodel.costs.bill import Usage, bill
 from costmodel.costs.money import cost_per_million
 from costmodel.job import Job
+from costmodel.operators.roofline import overlapped_time
 from costmodel.operators.timing import operator_time
 from costmodel.outcome import Outcome, Parts
 from costmodel.parallel import communication, pipeline
@@ -138,10 +139,10 @@ def _prefill_step(job: Job, prompts: Number) -> Number:
 
 
 def _engine_step(job: Job, shard: Program, sequences: Number) -> Number:
-    """Time of a pass of `sequences` sequences, the host's part included [s]."""
+    """Time of a pass of `sequences` sequences, with the host's part beside it [s]."""
     framework = job.profile.framework
     host = f_serving.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
-    return f_serving.with_host(_pass_time(job, shard), host, job.hardware.overlap)
+    return overlapped_time(_pass_time(job, shard), host, job.hardware.overlap)
 
 
 def _pass_time(job: Job, shard: Program) -> Number:
