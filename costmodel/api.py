@@ -155,8 +155,7 @@ def _nearest(resolved: Resolved) -> dict[str, int | str | None]:
     stated = [path for path in sorted(free) if base[path].status == "given"]
 
     def fits(changes: Mapping[str, float | None]) -> Layout | None:
-        changed = {p: replace(a, value=changes[p]) if p in changes else a for p, a in base.items()}
-        result = engine.complete(numbers(changed), resolved.kind)
+        result = engine.complete(numbers(base, changes), resolved.kind)
         return result.job.parallelism if result.feasible else None
 
     for path in stated:
