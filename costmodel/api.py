@@ -101,7 +101,7 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     `scenario` is a path, a mapping or a Scenario; `overrides` are "path=value" texts.
     Raises ScenarioError for bad input and CatalogError for a device that has no price when none is stated.
     """
-    resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
+    resolved = resolve(scenario if isinstance(scenario, Scenario) and not overrides else load(scenario, overrides))
     with resolved.scenario.written.located():
         result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
     answer = Estimate(resolved, result, tuple(_settled(resolved, result)), warnings(resolved, result))
