@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from costmodel.compression.account import Compression
     from costmodel.validation.summary import Validation
 
-SCHEMA = "costmodel/estimate/1"
-
 
 @dataclass(frozen=True)
 class Estimate:

@@ -156,7 +156,9 @@ Samples: TypeAlias = Annotated[int, Figure("1.28e6", "1", "1e15", whole=True)]
 Length: TypeAlias = Annotated[int, Figure("8192", "1", "1e9", whole=True)]
 Width: TypeAlias = Annotated[int, Figure("4096", "1", "1e7", whole=True)]
 Heads: TypeAlias = Annotated[int, Figure("32", "1", "1e5", whole=True)]
-Devices: TypeAlias = Annotated[int, Figure("64", "1", "1e7", whole=True)]
+_DEVICES = Figure("64", "1", "1e7", whole=True)
+Devices: TypeAlias = Annotated[int, _DEVICES]
+MOST_DEVICES = int(_DEVICES.bounds[1])
 Degree: TypeAlias = Annotated[int, Figure("8", "1", "1e7", whole=True)]
 Batch: TypeAlias = Annotated[int, Figure("1024", "1", "1e9", whole=True)]
 Requests: TypeAlias = Annotated[int, Figure("1000", "1", "1e15", whole=True)]
