@@ -59,7 +59,7 @@ def fixed(job: Job) -> Parts:
     chunk = framework.prefill_chunk if job.workload.input_tokens is not None else one
     shard = program_of(job, Pass(one, chunk, nothing, one, frozen=True))
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
-    layer, first, last = (weight_bytes(job, part) for part in (shard.layer, shard.first, shard.last))
+    layer, first, last = (weight_bytes(job, part) for part in shard.parts)
     parts = {"weights": m.local_bytes(here, layer, m.end_bytes(last, first, layout.pp))}
     if generates(job):
         parts["activations"] = summed(shard.layer, lambda o: o.saved)
@@ -148,9 +148,7 @@ def _engine_step(job: Job, shard: Program, sequences: Number) -> Number:
 def _pass_time(job: Job, shard: Program) -> Number:
     """Time of one pass through all stages [s]: a token visits every layer, wherever it lies."""
     layout, hardware, laws = job.parallelism, job.hardware, job.profile
-    layer, first, last = (
-        summed(part, lambda o: operator_time(o, hardware, laws)) for part in (shard.layer, shard.first, shard.last)
-    )
+    layer, *ends = (summed(part, lambda o: operator_time(o, hardware, laws)) for part in shard.parts)
     if shard.reduced is not None:
         reduce = communication.all_reduce_neighbours(shard.reduced, layout.tp, hardware, laws)
         layer = f_step.layer_with_reductions(layer, reduce)
@@ -158,7 +156,7 @@ def _pass_time(job: Job, shard: Program) -> Number:
         exchange = communication.all_to_all_neighbours(shard.exchanged, layout.tp, hardware, laws)
         layer = ops.total({"operators": layer, "all-to-all": exchange})
     hop = communication.send(shard.boundary, layout.tp, hardware, laws)
-    stack = stack_time(shard.layers, layer, first, last)
+    stack = stack_time(shard.layers, layer, *ends)
     return f_step.calibrated_time(f_step.with_hops(stack, layout.pp, hop), laws.framework.time_factor)
 
 
@@ -203,9 +201,7 @@ def outcome(job: Job, finite: bool) -> Outcome:
         requests = f_work.requests_served(rate, time)
     model = whole(job, asked(job))
     count = parameters(model)
-    file = model_bytes(
-        model.layers, *(weight_bytes(job, o, in_file=True) for o in (model.layer, model.first, model.last))
-    )
+    file = model_bytes(model.layers, *(weight_bytes(job, part, in_file=True) for part in model.parts))
     usage = Usage(
         time=time,
         busy_time=state.per_token,
@@ -245,5 +241,5 @@ def outcome(job: Job, finite: bool) -> Outcome:
 
 
 def _traffic(job: Job, shard: Program) -> Number:
-    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.first + shard.last))
+    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.ends))
     return f_serving.decode_traffic(shard.layers, layer, ends, job.parallelism.pp)
