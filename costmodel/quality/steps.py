@@ -41,12 +41,6 @@ def progress_to_target(batch: Count, least: Count, critical: Count) -> Count:
     return least * (1 + batch / critical)
 
 
-@formula(r"S(B)", source="mccandlish-2018")
-def steps_at_batch(samples: Count, batch: Count) -> Count:
-    """Optimiser steps that process so many samples."""
-    return ops.ceil(samples / batch)
-
-
 @formula(r"c_i", source="mccandlish-2018")
 def batch_correction(batch: Count, point: Count, weight: Count, octaves: Count) -> Count:
     """What one measured point adds to ln E at another batch: its weight, fading over octaves (Matérn 3/2)."""
