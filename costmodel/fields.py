@@ -205,11 +205,11 @@ class Base(BaseModel):
         return self
 
 
-def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flat(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """What stands in mappings of mappings, by path."""
     for name, inner in tree.items():
         if isinstance(inner, dict):
-            yield from _leaves(inner, f"{above}{name}.")
+            yield from flat(inner, f"{above}{name}.")
         else:
             yield f"{above}{name}", inner
 
@@ -220,7 +220,7 @@ def _by_path(value: Any) -> Any:
         raise ValueError("needs a mapping, such as {costs: {rate: 150000 USD/person-year}}")
     found: dict[str, Any] = {}
     wrong = []
-    for path, number in _leaves(value or {}):
+    for path, number in flat(value or {}):
         if path in found:
             wrong.append((path, "is given twice; remove one of them"))
         elif isinstance(number, bool) or not isinstance(number, str | numbers.Real | None):
