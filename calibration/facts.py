@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from costmodel.calibration.law import Facts, Record
-from costmodel.catalog import CatalogError, hardware, rows
+from costmodel.catalog import formats, hardware, rows
 
 
 @cache
@@ -23,11 +23,7 @@ def datasheet(name: str) -> Facts:
         "l2": device.l2,
         "tdp": device.tdp,
     }
-    for number_format in rows("formats"):
-        try:
-            facts[f"peak:{number_format['id']}"] = hardware.peak_for(device, number_format["id"])
-        except CatalogError:
-            continue
+    facts |= {f"peak:{row['id']}": formats.peak(device.peaks, row["id"]) for row in rows("formats")}
     return {name: float(value) for name, value in facts.items() if value is not None}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from costmodel import engine, profile
 from costmodel.catalog import prices
-from costmodel.fields import TRAINING
+from costmodel.fields import MOST_DEVICES, TRAINING
 from costmodel.job import numbers
 from costmodel.outcome import Outcome, overloaded
 from costmodel.parallel.layout import degrees
@@ -28,7 +28,7 @@ SAID_AS = {
 }
 OF_BOUGHT = ("hardware_price", "hardware_life", "hosting", "utilisation")  # fields of costs
 CHEAPER = ("spot", "reserved-1y", "reserved-3y")  # than on demand
-SEARCHED, MOST_DEVICES = 1024, 10_000_000  # numbers of devices tried, and what a scenario allows
+SEARCHED = 1024  # numbers of devices tried
 CLEARLY = 1.5  # times the throughput at which another layout is worth a word
 
 

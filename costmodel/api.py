@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from costmodel.compression.account import Compression
     from costmodel.validation.summary import Validation
 
-SCHEMA = "costmodel/estimate/1"
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -101,7 +99,7 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
     `scenario` is a path, a mapping or a Scenario; `overrides` are "path=value" texts.
     Raises ScenarioError for bad input and CatalogError for a device that has no price when none is stated.
     """
-    resolved = resolve(scenario if isinstance(scenario, Scenario) else load(scenario, overrides))
+    resolved = resolve(scenario if isinstance(scenario, Scenario) and not overrides else load(scenario, overrides))
     with resolved.scenario.written.located():
         result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
     answer = Estimate(resolved, result, tuple(_settled(resolved, result)), warnings(resolved, result))
@@ -155,8 +153,7 @@ def _nearest(resolved: Resolved) -> dict[str, int | str | None]:
     stated = [path for path in sorted(free) if base[path].status == "given"]
 
     def fits(changes: Mapping[str, float | None]) -> Layout | None:
-        changed = {p: replace(a, value=changes[p]) if p in changes else a for p, a in base.items()}
-        result = engine.complete(numbers(changed), resolved.kind)
+        result = engine.complete(numbers(base, changes), resolved.kind)
         return result.job.parallelism if result.feasible else None
 
     for path in stated:

@@ -52,10 +52,9 @@ class Device:
 
     def peak(self, number_format: str, path: str = "precision.compute") -> float:
         """Dense peak in a format that `path` asks for [FLOP/s]. Raises ScenarioError with those that the device has."""
-        for name in formats.number_format(number_format).peaks:
-            if name in self.peaks:
-                return self.peaks[name]
-        known = ", ".join(f for f in get_args(Format) if set(formats.number_format(f).peaks) & set(self.peaks))
+        if (found := formats.peak(self.peaks, number_format)) is not None:
+            return found
+        known = ", ".join(f for f in get_args(Format) if formats.peak(self.peaks, f) is not None)
         raise clash(path, f"hardware {self.name} has no peak for {number_format}; write one of {known}")
 
     def figure(self, name: str) -> float:

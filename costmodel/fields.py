@@ -156,7 +156,9 @@ Samples: TypeAlias = Annotated[int, Figure("1.28e6", "1", "1e15", whole=True)]
 Length: TypeAlias = Annotated[int, Figure("8192", "1", "1e9", whole=True)]
 Width: TypeAlias = Annotated[int, Figure("4096", "1", "1e7", whole=True)]
 Heads: TypeAlias = Annotated[int, Figure("32", "1", "1e5", whole=True)]
-Devices: TypeAlias = Annotated[int, Figure("64", "1", "1e7", whole=True)]
+_DEVICES = Figure("64", "1", "1e7", whole=True)
+Devices: TypeAlias = Annotated[int, _DEVICES]
+MOST_DEVICES = int(_DEVICES.bounds[1])
 Degree: TypeAlias = Annotated[int, Figure("8", "1", "1e7", whole=True)]
 Batch: TypeAlias = Annotated[int, Figure("1024", "1", "1e9", whole=True)]
 Requests: TypeAlias = Annotated[int, Figure("1000", "1", "1e15", whole=True)]
@@ -203,11 +205,11 @@ class Base(BaseModel):
         return self
 
 
-def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flat(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """What stands in mappings of mappings, by path."""
     for name, inner in tree.items():
         if isinstance(inner, dict):
-            yield from _leaves(inner, f"{above}{name}.")
+            yield from flat(inner, f"{above}{name}.")
         else:
             yield f"{above}{name}", inner
 
@@ -218,7 +220,7 @@ def _by_path(value: Any) -> Any:
         raise ValueError("needs a mapping, such as {costs: {rate: 150000 USD/person-year}}")
     found: dict[str, Any] = {}
     wrong = []
-    for path, number in _leaves(value or {}):
+    for path, number in flat(value or {}):
         if path in found:
             wrong.append((path, "is given twice; remove one of them"))
         elif isinstance(number, bool) or not isinstance(number, str | numbers.Real | None):

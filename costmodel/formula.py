@@ -38,7 +38,7 @@ class Formula:
     def __call__(self, *args: Number, **kwargs: Number) -> Number:
         if self.function.__defaults__ and any(isinstance(a, Dim) for a in args):
             # In a unit check the constants have their units too.
-            constants = {name: unit(self.arguments[name])[1] for name in list(self.defaults)}
+            constants = {name: unit(self.arguments[name])[1] for name in self.defaults}
             given = dict(zip(self.arguments, args, strict=False)) | kwargs
             return self.function(**(constants | given))
         value = self.function(*args, **kwargs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -349,9 +349,9 @@ def assemble(assumptions: Assumptions, value: Callable[[str], Number]) -> Job:
     return build(Job, value, shape=shape_with(fields))
 
 
-def numbers(assumptions: Assumptions) -> Job:
-    """The job in plain numbers."""
-    return assemble(assumptions, lambda path: assumptions[path].value)
+def numbers(assumptions: Assumptions, instead: Mapping[str, Number] = {}) -> Job:
+    """The job in plain numbers, `instead` those of some paths."""
+    return assemble(assumptions, lambda path: instead[path] if path in instead else assumptions[path].value)
 
 
 def nodes(assumptions: Assumptions) -> Job:

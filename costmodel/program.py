@@ -86,6 +86,16 @@ class Program:
     kv_per_token: Number = 0.0
     kv_per_sequence: Number | None = None
 
+    @property
+    def parts(self) -> tuple[tuple[Operator, ...], ...]:
+        """The layer and both ends, in the order in which the formulas of stacks take them."""
+        return self.layer, self.first, self.last
+
+    @property
+    def ends(self) -> tuple[Operator, ...]:
+        """What runs once in the whole model."""
+        return self.first + self.last
+
 
 @formula(r"N", source="definition")
 def model_parameters(layers: Count, per_layer: Count, first: Count, last: Count) -> Count:
@@ -155,8 +165,7 @@ def largest(operators: Iterable[Operator], value: Callable[[Operator], Number]) 
 
 def parameters(program: Program) -> Number:
     """Parameters of the whole program."""
-    layer, first, last = (summed(part, lambda o: o.parameters) for part in (program.layer, program.first, program.last))
-    return model_parameters(program.layers, layer, first, last)
+    return model_parameters(program.layers, *(summed(part, lambda o: o.parameters) for part in program.parts))
 
 
 def trained(operators: Iterable[Operator]) -> Number:
@@ -171,14 +180,10 @@ def reduced(operators: Iterable[Operator]) -> Number:
 
 def frozen_flops(program: Program) -> Number:
     """Operations of one forward pass in products whose parameters are not trained [FLOP]."""
-    layer, first, last = (
-        summed(part, lambda o: o.flops if o.frozen and o.kind == "matmul" else 0.0)
-        for part in (program.layer, program.first, program.last)
-    )
-    return model_flops(program.layers, layer, first, last)
+    frozen = (summed(part, lambda o: o.flops if o.frozen and o.kind == "matmul" else 0.0) for part in program.parts)
+    return model_flops(program.layers, *frozen)
 
 
 def forward_flops(program: Program) -> Number:
     """Operations of one forward pass [FLOP]."""
-    layer, first, last = (summed(part, lambda o: o.flops) for part in (program.layer, program.first, program.last))
-    return model_flops(program.layers, layer, first, last)
+    return model_flops(program.layers, *(summed(part, lambda o: o.flops) for part in program.parts))

@@ -9,13 +9,15 @@ Each assumption with a spread is drawn log-normally on either side of its value,
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
 from costmodel.engine import outcome
-from costmodel.job import Assumption, Assumptions, Job, Layout, assemble
+from costmodel.job import Assumption, Assumptions, Job, Layout, assemble, numbers
 from costmodel.outcome import Outcome
 from costmodel.units import Number
 
@@ -66,9 +68,32 @@ def drawn(assumptions: Assumptions, layout: Layout) -> tuple[Job, list[Assumptio
     """The job with every uncertain number as an array of draws, in the layout already chosen."""
     spread = uncertain(assumptions)
     z = normals(len(spread))
-    values: dict[str, Number] = {a.path: draw(a, z[i]) for i, a in enumerate(spread)}
-    values |= {f"parallelism.{name}": getattr(layout, name) for name in Layout.__slots__}
-    return assemble(assumptions, lambda path: values[path] if path in values else assumptions[path].value), spread
+    values = {a.path: draw(a, z[i]) for i, a in enumerate(spread)}
+    return replace(numbers(assumptions, values), parallelism=layout), spread
+
+
+def stacked(given: Sequence[Assumptions], layouts: Sequence[Layout], z: Mapping[str, np.ndarray]) -> Job:
+    """One job whose numbers are arrays [scenario, draw], each scenario in its own layout.
+
+    `z` holds standard normals by the path of what is drawn; a scenario without a spread there keeps its value. All
+    models are of one architecture.
+    """
+    spread = [{a.path: a for a in uncertain(each)} for each in given]
+    chosen = {f"parallelism.{name}": [getattr(layout, name) for layout in layouts] for name in Layout.__slots__}
+
+    def value(path: str) -> Number:
+        if path in z:
+            lines = [
+                draw(own[path], z[path]) if path in own else np.full(len(z[path]), each[path].value)
+                for own, each in zip(spread, given, strict=True)
+            ]
+            return np.stack(lines)
+        values = chosen.get(path) or [each[path].value for each in given]
+        if values[0] is None or all(v == values[0] for v in values):
+            return values[0]
+        return np.array(values, dtype=float)[:, np.newaxis]
+
+    return assemble(given[0], value)
 
 
 def ranges(

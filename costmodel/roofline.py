@@ -113,7 +113,7 @@ def _programs(job: Job, kind: str) -> dict[str, Program]:
 
 def _placed(run: str, program: Program, job: Job, resolved: Resolved, on: Device) -> Iterator[tuple[Point, float]]:
     """Each operator of a program with the time that its roofline allows."""
-    layers, ends = [(o, program.layers) for o in program.layer], [(o, 1.0) for o in program.first + program.last]
+    layers, ends = [(o, program.layers) for o in program.layer], [(o, 1.0) for o in program.ends]
     for operator, times in layers + ends:
         if not operator.calls:  # of a model that has none of it
             continue

@@ -6,13 +6,13 @@ The module has another name than the function `sensitivity`, whose place it woul
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from costmodel import engine
-from costmodel.job import Layout, assemble, numbers
+from costmodel.job import numbers
 from costmodel.loading import Override, load
 from costmodel.ranges import Z90, draw, figures, uncertain
 from costmodel.resolve import resolve
@@ -55,15 +55,12 @@ def sensitivity(
         raise SensitivityError("the scenario does not fit, so that nothing can be varied; `estimate` says what does")
     spread = uncertain(resolved.assumptions)
     ends = [draw(a, np.array([-Z90, Z90])) for a in spread]
-    values: dict[str, Any] = {f"parallelism.{name}": getattr(job.parallelism, name) for name in Layout.__slots__}
+    values: dict[str, Any] = {}
     for i, (a, both) in enumerate(zip(spread, ends, strict=True)):
         values[a.path] = np.full(2 * len(spread), a.value)
         values[a.path][2 * i : 2 * i + 2] = both
-    given = resolved.assumptions
-    varied = engine.outcome(
-        assemble(given, lambda path: values[path] if path in values else given[path].value), resolved.kind
-    )
-    found = np.broadcast_to(figures(varied)[total], 2 * len(spread)).reshape(-1, 2)
+    varied = replace(numbers(resolved.assumptions, values), parallelism=job.parallelism)
+    found = np.broadcast_to(figures(engine.outcome(varied, resolved.kind))[total], 2 * len(spread)).reshape(-1, 2)
     swings = [
         Swing(a.path, _label(a.path), a.unit, float(low), float(high), float(at_low), float(at_high), a.source)
         for a, (low, high), (at_low, at_high) in zip(spread, ends, found, strict=True)

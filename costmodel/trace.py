@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +37,17 @@ class Node(float):
         """What a copy or a pickle is made from."""
         return Node, (float(self), self.name, self.formula, self.inputs, self.leaf)
 
-    def leaves(self) -> Iterator[tuple[str, Any]]:
-        """Every (name, value) under this node that no formula made."""
-        for name, child in self.inputs.items():
-            if isinstance(child, Node) and (child.formula or child.inputs):
-                yield from child.leaves()
-            else:
-                yield name, child
+
+def nodes(roots: Iterable[Any]) -> Iterator[Node]:
+    """The traced numbers among `roots` and all that they were made from, each once."""
+    seen: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Node) and id(node) not in seen:
+            seen.add(id(node))
+            waiting += node.inputs.values()
+            yield node
 
 
 @contextmanager

@@ -172,11 +172,10 @@ def test_unknown_hardware_names_the_nearest():
 
 def test_peak_for_a_format():
     b200, h100, volta = (hardware.device(n) for n in ("b200-sxm", "h100-sxm", "v100-sxm2-16gb"))
-    assert hardware.peak_for(b200, "nvfp4") == hardware.peak_for(b200, "mxfp4") == 9000e12
-    assert hardware.peak_for(h100, "mxfp8") == hardware.peak_for(h100, "fp8") == 1978.9e12  # no unit of its own
-    assert hardware.peak_for(h100, "int4-awq") == 989.4e12  # weights widened to 16 bits
-    with pytest.raises(CatalogError, match="v100-sxm2-16gb has no peak for bf16; its sources state fp64, fp32, fp16"):
-        hardware.peak_for(volta, "bf16")
+    assert formats.peak(b200.peaks, "nvfp4") == formats.peak(b200.peaks, "mxfp4") == 9000e12
+    assert formats.peak(h100.peaks, "mxfp8") == formats.peak(h100.peaks, "fp8") == 1978.9e12  # no unit of its own
+    assert formats.peak(h100.peaks, "int4-awq") == 989.4e12  # weights widened to 16 bits
+    assert formats.peak(volta.peaks, "bf16") is None
 
 
 BITS = {  # each value's own bits, and its share of a scale

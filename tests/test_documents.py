@@ -12,8 +12,12 @@ from costmodel import documents, readings
 from costmodel.cli.main import run
 from costmodel.documents import corrected, literal, worked
 from costmodel.formula import load_all
+from costmodel.loading import load
 from costmodel.report import levers, whatif
+from costmodel.report.explain import workings
 from costmodel.report.text import LABELS
+from costmodel.resolve import resolve
+from costmodel.trace import nodes
 
 REGISTRY = load_all()
 EXAMPLES = {e.id: e for e in documents.examples()}
@@ -49,8 +53,14 @@ def test_entries_are_complete(entry):
     assert entry.meaning.endswith(".")
     if entry.verdict == "wrong":
         assert entry.corrected or entry.refined_by
-    missing = [name for name in entry.refined_by if name not in REGISTRY]
-    assert not missing, f"{entry.id} is refined by formulas that do not exist: {missing}"
+
+
+def test_estimates_use_the_formulas_that_refine_those_of_the_documents():
+    used = set()
+    for workload in ("train", "serve"):
+        asked = load({"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": workload})
+        used |= {node.formula.name for node in nodes(workings(resolve(asked)).values()) if node.formula}
+    assert {name for entry in documents.ENTRIES for name in entry.refined_by} <= used
 
 
 def test_every_literal_formula_belongs_to_an_entry():

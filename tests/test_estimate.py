@@ -28,6 +28,11 @@ def test_gpt3_on_1024_a100():
     assert answer.ranges["time_s"]["p10"] < 34 * DAY < answer.ranges["time_s"]["p90"]
 
 
+@pytest.mark.parametrize("form", [dict, load])
+def test_overrides_change_whatever_says_the_scenario(form):
+    assert estimate(form(TRAIN), ["devices=32", "ranges=false"]).resolved.scenario.devices == 32
+
+
 @pytest.mark.parametrize("scenario", [TRAIN, SERVE, INFER], ids=["train", "serve", "infer"])
 def test_breakdowns_add_up(scenario):
     answer = estimate(scenario | {"ranges": False})

@@ -267,7 +267,6 @@ def test_own_runs():
 
 def test_critical_batch_doubles_the_samples():
     assert steps.progress_to_target(4096, 1e6, 4096) == 2e6  # McCandlish et al. 2018: E(B_crit) = 2 E_min
-    assert steps.steps_at_batch(1000, 64) == 16
 
 
 def test_reference_points():

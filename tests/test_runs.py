@@ -337,6 +337,15 @@ def test_a_row_of_a_table_that_cannot_be_is_named(tmp_path):
         calibrate(read_runs(tmp_path / "runs.csv"), "mine")
 
 
+def test_runs_of_several_architectures_are_predicted_as_an_estimate_predicts_each():
+    images = load({"model": "resnet-50", "hardware": "a100-sxm-80gb", "devices": 8, "workload": "train"})
+    runs = [Run(name, said, {"step_time_s": 1.0}) for name, said in (("text", scenario()), ("images", images))]
+    model = Forward(runs, BASE)
+    predicted = np.exp(model(np.zeros((len(model.knobs), 1))))[:, 0]
+    answers = [estimate(load(run.scenario, [f"profile={BASE}"])) for run in runs]
+    assert predicted == pytest.approx([answer.outcome.performance["step_time_s"] for answer in answers])
+
+
 def test_repeats_are_predicted_once_and_count_as_one_configuration():
     one = Run("a", scenario(), {"step_time_s": 20.0})
     model = Forward([one] * 500, BASE)

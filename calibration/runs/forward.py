@@ -11,10 +11,10 @@ import numpy as np
 
 from costmodel import engine
 from costmodel.calibration.runs.run import Run
-from costmodel.job import Assumption, Assumptions, Job, Layout, build, numbers
+from costmodel.job import Assumption, Assumptions, Layout, numbers
 from costmodel.ops import total
 from costmodel.outcome import Outcome
-from costmodel.ranges import draw, uncertain
+from costmodel.ranges import stacked, uncertain
 from costmodel.resolve import resolve
 from costmodel.units import Number
 from costmodel.validation.measures import time_at_peak
@@ -66,7 +66,7 @@ class Forward:
             resolved = resolve(run.scenario.model_copy(update={"profile": profile}))
             job = engine.complete(numbers(resolved.assumptions), resolved.kind).job
             unsaid = [path for path, a in resolved.assumptions.items() if a.value is None]
-            found[resolved.kind, *unsaid].append((place, resolved.assumptions, job.parallelism))
+            found[resolved.kind, type(job.model), *unsaid].append((place, resolved.assumptions, job.parallelism))
             names |= dict.fromkeys(_knob_of(a.path) for a in _movable(resolved.assumptions))
         self.groups = [_Group(key[0], *zip(*members, strict=True)) for key, members in found.items()]
         self.runs = tuple(runs)
@@ -87,7 +87,9 @@ class Forward:
         by_knob = dict(zip(self.knobs, settings, strict=True))
         answers = np.empty((len(self.predicted), settings.shape[1]))
         for group in self.groups:
-            result = engine.outcome(_stacked(group, by_knob), group.kind)
+            paths = {a.path for assumptions in group.assumptions for a in _movable(assumptions)}
+            z = {path: by_knob[_knob_of(path)] for path in paths}
+            result = engine.outcome(stacked(group.assumptions, group.layouts, z), group.kind)
             shape = len(group.places), settings.shape[1]
             for metric in {metric for _, metric in self.predicted}:
                 values = np.broadcast_to(np.asarray((read or figure)(result, metric), dtype=float), shape)
@@ -120,29 +122,3 @@ def least(result: Outcome, metric: str) -> Number:
 
 def _movable(assumptions: Assumptions) -> list[Assumption]:
     return [a for a in uncertain(assumptions) if a.path.startswith("profile.")]
-
-
-def _stacked(group: _Group, by_knob: dict[str, np.ndarray]) -> Job:
-    """One job whose numbers are arrays [run, point], each run in its own layout."""
-    movable = [{a.path for a in _movable(assumptions)} for assumptions in group.assumptions]
-    layouts = {f"parallelism.{name}" for name in Layout.__slots__}
-    points = len(next(iter(by_knob.values())))
-
-    def value(path: str) -> Number:
-        if any(path in paths for paths in movable):
-            lines = [
-                draw(assumptions[path], by_knob[_knob_of(path)])
-                if path in paths
-                else np.full(points, assumptions[path].value)
-                for assumptions, paths in zip(group.assumptions, movable, strict=True)
-            ]
-            return np.stack(lines)
-        if path in layouts:
-            values = [getattr(layout, path.partition(".")[2]) for layout in group.layouts]
-        else:
-            values = [assumptions[path].value for assumptions in group.assumptions]
-        if values[0] is None or all(v == values[0] for v in values):
-            return values[0]
-        return np.array(values, dtype=float)[:, np.newaxis]
-
-    return build(Job, value)

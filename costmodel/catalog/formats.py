@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +25,14 @@ def number_format(name: str) -> Format:
     """The format called `name`, by id or alias. Raises CatalogError with the nearest names."""
     index = _index()
     return find(index, name, "number format", lambda: {k: f.id for k, f in index.items()})
+
+
+def peak(peaks: Mapping[str, float], name: str) -> float | None:
+    """A device's peak in a format: of its own unit, or of the next that computes it; None if there is none.
+
+    Raises CatalogError for an unknown format.
+    """
+    return next((peaks[unit] for unit in number_format(name).peaks if unit in peaks), None)
 
 
 @cache

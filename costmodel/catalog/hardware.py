@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from costmodel.catalog import formats
 from costmodel.catalog.table import CatalogError, find, key, names, number, rows
 
 PEAKS = ("fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "fp6", "fp4", "int8", "int4")
@@ -80,20 +79,6 @@ def candidates(name: str) -> list[Device]:
 def ambiguous_names(device_id: str) -> list[str]:
     """The shorter names that fit this device among others."""
     return names(_row(device_id)["ambiguous_names"])
-
-
-def peak_for(device: Device, number_format: str) -> float:
-    """Dense peak (FLOP/s) in a number format: of its own unit, or of the next that computes it (formats.csv).
-
-    Raises CatalogError, naming the formats that the device has.
-    """
-    wanted = formats.number_format(number_format)
-    for peak in wanted.peaks:
-        if peak in device.peaks:
-            return device.peaks[peak]
-    have = list(device.peaks)
-    hint = f"its sources state {', '.join(have)}" if have else "its sources state no peak at all"
-    raise CatalogError(f"{device.id} has no peak for {wanted.id}; {hint}", have)
 
 
 @cache

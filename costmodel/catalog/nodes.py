@@ -13,7 +13,7 @@ ANY_PCIE = "any-pcie"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A server. `network_bandwidth`: B/s per device and direction; `system_power_max`: W, of the whole; USD."""
+    """A server. `network_bandwidth`: B/s per device and direction; `system_power_max`: W, of the whole."""
 
     id: str
     name: str
@@ -21,9 +21,6 @@ class Node:
     devices: int
     network_bandwidth: float
     system_power_max: float | None
-    cpu: str
-    host_memory: float | None
-    list_price: float | None
     source: str
     notes: str
 
@@ -49,9 +46,6 @@ def _node(row: dict[str, str]) -> Node:
         devices=int(row["devices"]),
         network_bandwidth=float(row["network_gbs_per_device"] + hardware.GIGA),
         system_power_max=number(row["system_power_max_w"]),
-        cpu=row["cpu"],
-        host_memory=number(row["host_memory_gb"], hardware.GIGA),
-        list_price=number(row["list_price_usd"]),
         source=row["source"],
         notes=row["notes"],
     )

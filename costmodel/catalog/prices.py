@@ -57,11 +57,6 @@ def storage(name: str = "object") -> Price:
     return _pick(_listed("storage", name))
 
 
-def egress(name: str = "internet") -> Price:
-    """List price of data that leaves a cloud, USD/B."""
-    return _pick(_listed("egress", name))
-
-
 def electricity(region: str = "world") -> Price:
     """Price of electricity for a business, USD/J. Raises CatalogError for a region whose price is not in USD."""
     found = economics.electricity(region)

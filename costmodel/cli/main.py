@@ -13,6 +13,8 @@ from typing import TextIO
 
 import click
 
+from costmodel import __version__
+
 # Plugins would be looked for among all packages that are installed, and none has a part in an answer.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
@@ -54,7 +56,7 @@ class Lazy(click.Group):
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option("0.1.0", prog_name="costmodel")
+@click.version_option(__version__, prog_name="costmodel")
 @click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
 def cli(debug: bool) -> None:
     """What it takes to train or serve a machine-learning model.

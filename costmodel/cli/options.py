@@ -54,16 +54,14 @@ def _complete(context: click.Context, parameter: click.Parameter, begun: str) ->
 
 def read(scenario: str | None, flags: dict[str, str | None], changes: tuple[str, ...]) -> tuple[Any, list[str]]:
     """The scenario's source and the changes to it, flags first."""
-    said = {key: value for key in KEYS if (value := flags.get(key)) is not None}
-    if scenario is None:
-        missing = [key for key in KEYS if key not in said and not any(c.startswith(f"{key}=") for c in changes)]
-        if missing:
-            raise click.UsageError(
-                f"no scenario: give a file (or - for standard input), or {' '.join('--' + key for key in missing)}; "
-                f"examples: {click.get_current_context().command_path} --help"
-            )
-        return {}, [f"{key}={value}" for key, value in said.items()] + list(changes)
-    return scenario, [f"{key}={value}" for key, value in said.items()] + list(changes)
+    said = [f"{key}={value}" for key in KEYS if (value := flags.get(key)) is not None] + list(changes)
+    missing = [key for key in KEYS if not any(change.startswith(f"{key}=") for change in said)]
+    if scenario is None and missing:
+        raise click.UsageError(
+            f"no scenario: give a file (or - for standard input), or {' '.join('--' + key for key in missing)}; "
+            f"examples: {click.get_current_context().command_path} --help"
+        )
+    return {} if scenario is None else scenario, said
 
 
 def require(module: str, user: str, extra: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.options import output_option, read, scenario_options
+from costmodel.cli.options import KEYS, output_option, read, scenario_options
 
 
 def _question(name: str, help_text: str, *options: Callable[[Any], Any]) -> click.Command:
@@ -18,7 +18,7 @@ def _question(name: str, help_text: str, *options: Callable[[Any], Any]) -> clic
         from costmodel import plan
         from costmodel.plan.money import DoesNotFit
 
-        flags = {key: said.pop(key) for key in ("model", "hardware", "devices", "workload")}
+        flags = {key: said.pop(key) for key in KEYS}
         source, overrides = read(scenario, flags, changes)
         given = {option: value for option, value in said.items() if value not in (None, ())}
         try:

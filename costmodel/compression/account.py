@@ -162,8 +162,7 @@ def state(result: Outcome) -> State:
     job, found, fits = result.job, result.performance, bool(result.feasible)
     one = whole(job, 1.0)
     in_memory, in_file = (
-        model_bytes(one.layers, *(weight_bytes(job, part, file) for part in (one.layer, one.first, one.last)))
-        for file in (False, True)
+        model_bytes(one.layers, *(weight_bytes(job, part, file) for part in one.parts)) for file in (False, True)
     )
     time = found["tpot_s"] if "tpot_s" in found else time_per_token(found["tokens_per_s"])
     cost = next(found[name] for name in PER_MILLION if name in found)

@@ -23,9 +23,7 @@ def adapted(program: Program, tokens: Number, rank: Number, element: Number) -> 
     """
     products = [o for o in program.layer if o.kind == "matmul"]
     added = tuple(part for o in products for part in _adapter(o, tokens, rank, element))
-    layer, first, last = (
-        tuple(replace(o, frozen=True) for o in part) for part in (program.layer, program.first, program.last)
-    )
+    layer, first, last = (tuple(replace(o, frozen=True) for o in part) for part in program.parts)
     return replace(program, layer=layer + added, first=first, last=last)
 
 

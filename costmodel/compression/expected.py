@@ -22,7 +22,6 @@ OLDER_TOO = ("bloom", "pythia", "falcon", "mpt", "mistral", "cerebras")
 TOGETHER = {"fp8": "fp8", "fp8-block": "fp8", "int8": "int8", "nvfp4": "nvfp4", "int4": "int4-w4a4"}
 # Weights alone: the case by their format.
 ALONE = {"int8": "int8", "q8-0": "int8", "int4": "int4", "q4-0": "int4", "q4-k-m": "int4", "nf4": "int4"}
-COLLAPSED = 0.6  # share of the accuracy: below, a published row is no example of what to expect
 
 Found = tuple[list[Expected], list[str]]
 
@@ -105,7 +104,7 @@ def _perplexity(recipe: str, bits: float, parameters: float, models: str, group:
 def _accuracy(case: str, recipe: str, parameters: float) -> Expected:
     """The accuracy kept in a case, with the nearest published models of the same recipe if there are any."""
     found = recovery.chosen(case)
-    like = [c for c in found if c.recipe == quantisation.recipe_of(recipe) and (c.recovery or 0) > COLLAPSED]
+    like = [c for c in found if c.recipe == quantisation.recipe_of(recipe) and (c.recovery or 0) > recovery.COLLAPSED]
     return _nearest(recovery.expected(case), like or found, parameters)
 
 

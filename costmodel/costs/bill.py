@@ -19,10 +19,9 @@ from costmodel.costs.money import capital_cost, energy_cost, hosting_cost, own_e
 from costmodel.costs.staff import staff_cost, staff_hours
 from costmodel.costs.storage import storage_cost, stored_byte_months
 from costmodel.job import Job
+from costmodel.outcome import Parts
 from costmodel.units import Number
 from costmodel.workloads.formulas.run import device_time
-
-Parts = dict[str, Number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Usage:
     stored: dict[str, tuple[Number, Number]]
 
 
-def bill(job: Job, usage: Usage) -> tuple[dict[str, Number], dict[str, Parts]]:
+def bill(job: Job, usage: Usage) -> tuple[Parts, dict[str, Parts]]:
     """Totals and breakdowns of all costs; each breakdown adds up to its total."""
     hardware, costs, laws, devices = job.hardware, job.costs, job.profile, job.devices
     power = device_power(

@@ -11,7 +11,7 @@ from costmodel.documents.entries import DOCUMENTS, ENTRIES, Entry
 from costmodel.documents.levers import LEVERS, Lever
 from costmodel.documents.worked import Example, examples
 from costmodel.formula import Formula, load_all
-from costmodel.readings import text, words
+from costmodel.readings import text
 
 HEAD = (
     "Five articles on what training and inference of large models cost, D0 to D4. Each formula stands as it is written "
@@ -45,7 +45,7 @@ def _entry(entry: Entry, known: dict[str, Formula]) -> Iterator[str]:
     yield from _paragraph(f"as written: {entry.latex}")
     left = [line for f in entry.formulas for line in _formula(f)]
     right = [line for f in entry.corrected for line in _formula(f)]
-    right += [line for name in entry.refined_by for line in _refined(name, known)]
+    right += [line for name in entry.refined_by for line in text(known[name])]
     yield from _side_by_side("the document", "here", left, right)
     yield from _paragraph(entry.remark)
 
@@ -53,12 +53,6 @@ def _entry(entry: Entry, known: dict[str, Formula]) -> Iterator[str]:
 def _formula(formula: Formula) -> list[str]:
     """The formula's lines without the id in its name: "d3 2 gradient" is plain "gradient"."""
     return [re.sub(r"^d\d \d ", "", line) for line in text(formula)]
-
-
-def _refined(name: str, known: dict[str, Formula]) -> list[str]:
-    if name not in known:
-        return [f"{words(name)} (not there)"]
-    return text(known[name])
 
 
 def _side_by_side(left_title: str, right_title: str, left: list[str], right: list[str]) -> Iterator[str]:

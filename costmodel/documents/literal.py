@@ -70,7 +70,7 @@ def d2_1_computing_resources(weights: Count, performance: FlopPerSecond, trainin
     return k * weights * performance * training_time
 
 
-@formula("S", source="document-2", refined_by=("optimizer_state_bytes", "stored_byte_months", "storage_cost"))
+@formula("S", source="document-2", refined_by=("checkpoint_bytes", "stored_byte_months", "storage_cost"))
 def d2_2_storage_resources(weights: Count, data: Bytes, density: Bytes, k: PerByte) -> Bytes:
     """Storage consumed, proportional to weights, data volume and storage density (bytes that one drive holds)."""
     return k * weights * data * density
@@ -117,13 +117,13 @@ def d3_3_gradient_step(weight: Count, alpha: Count, gradient: Count) -> Count:
     return weight - alpha * gradient
 
 
-@formula("m_t", source="document-3", refined_by=("optimizer_state_bytes", "optimizer_time"))
+@formula("m_t", source="document-3", refined_by=("state_bytes", "optimizer_time"))
 def d3_4_first_moment(before: Count, gradient: Count, beta_1: Fraction = 0.9) -> Count:
     """Adam's running mean of the gradient."""
     return beta_1 * before + (1 - beta_1) * gradient
 
 
-@formula("v_t", source="document-3", refined_by=("optimizer_state_bytes", "optimizer_time"))
+@formula("v_t", source="document-3", refined_by=("state_bytes", "optimizer_time"))
 def d3_4_second_moment(before: Count, gradient: Count, beta_2: Fraction = 0.999) -> Count:
     """Adam's running mean of the squared gradient."""
     return beta_2 * before + (1 - beta_2) * gradient**2
@@ -153,7 +153,7 @@ def d3_6_concatenated_width(heads: Count, head_width: Count) -> Count:
     return heads * head_width
 
 
-@formula("t", source="document-4", refined_by=("data_parallel_speedup", "ring_time"))
+@formula("t", source="document-4", refined_by=("micro_batches", "ring_time", "exposed_time"))
 def d4_1_parallel_time(samples: Count, nodes: Count) -> Count:
     """Training time, in units of one sample's, when the samples are spread over nodes."""
     return samples / nodes

@@ -3,6 +3,7 @@
 from costmodel import ops
 from costmodel.formula import formula
 from costmodel.operators.matmul import walk_time
+from costmodel.operators.roofline import overlapped_time
 from costmodel.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Fraction, Seconds
 
 
@@ -152,5 +153,4 @@ def decode_time(
     memory = traffic / (bandwidth_efficiency * bandwidth)
     walk = walk_time(keys, step_per_key, power=walk_power)
     queue = queue_time(blocks, multiprocessors, time_per_block)
-    streamed = ops.maximum(compute, memory) + (1 - overlap) * ops.minimum(compute, memory)
-    return calls * launch + streamed + calls * walk + calls * queue
+    return calls * launch + overlapped_time(compute, memory, overlap) + calls * walk + calls * queue

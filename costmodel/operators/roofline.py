@@ -23,6 +23,16 @@ def roofline_time(flops: Flop, traffic: Bytes, peak: FlopPerSecond, bandwidth: B
     return ops.maximum(flops / peak, traffic / bandwidth)
 
 
+@formula(r"t_{both}", source="zhu-2024")
+def overlapped_time(device: Seconds, beside: Seconds, overlap: Fraction) -> Seconds:
+    """Time of what a device computes and of what goes on beside it: copies, or the host's work for the next step.
+
+    The longer counts, and of the shorter what is not hidden: `overlap` is the share that is, all where each has a part
+    of its own, as the roofline takes it, nothing where one processor does both.
+    """
+    return ops.maximum(device, beside) + (1 - overlap) * ops.minimum(device, beside)
+
+
 @formula(r"P_{max}", source="williams-2009")
 def attainable_rate(intensity: FlopPerByte, peak: FlopPerSecond, bandwidth: BytesPerSecond) -> FlopPerSecond:
     """The roofline: operations per second that peak and memory bandwidth allow at an arithmetic intensity."""

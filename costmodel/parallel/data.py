@@ -2,7 +2,7 @@
 
 from costmodel import ops
 from costmodel.formula import formula
-from costmodel.units import Bytes, Count, Fraction, Seconds
+from costmodel.units import Bytes, Count, Seconds
 
 
 @formula(r"s_{opt}", source="rajbhandari-2020")
@@ -36,12 +36,6 @@ def state_bytes(parameters: Count, bytes_per_parameter: Bytes, shards: Count) ->
 def shared_bytes(size: Bytes, shards: Count) -> Bytes:
     """Bytes on one device of what is sharded over several."""
     return size / shards
-
-
-@formula(r"B_{opt}", source="kingma-2015")
-def optimizer_state_bytes(parameters: Count, state_per_parameter: Bytes) -> Bytes:
-    """Bytes of the whole optimizer state, for example fp32 copy, momentum and variance of mixed-precision Adam."""
-    return parameters * state_per_parameter
 
 
 @formula(r"M_{gath}", source="rajbhandari-2020")
@@ -81,9 +75,3 @@ def gradient_time(zero: Count, all_reduce: Seconds) -> Seconds:
 def parameters_to_update(parameters: Count, shards: Count) -> Count:
     """Parameters that one device updates in the optimizer step."""
     return parameters / shards
-
-
-@formula(r"S", source="amdahl-1967")
-def data_parallel_speedup(devices: Count, serial_fraction: Fraction, communication_share: Fraction) -> Count:
-    """Speed-up on `devices` when a fraction is serial and communication adds a share of the single-device time."""
-    return 1 / (serial_fraction + (1 - serial_fraction) / devices + communication_share)

@@ -11,12 +11,11 @@ from costmodel.compression.account import chain_cost, state
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column
 from costmodel.plan.money import DoesNotFit, PlanError
-from costmodel.quality.evidence import Expected
+from costmodel.quality.evidence import ACCURACY, COLLAPSE, Expected
 from costmodel.resolve import resolve
 from costmodel.scenario import Scenario
 
 USUAL = ("none", "fp8", "int4")
-ACCURACY = "share of the accuracy"  # in which most methods have been published
 
 
 def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Override] = ()) -> Answer:
@@ -89,12 +88,12 @@ def _label(answer: Estimate) -> str:
 
 def _collapse(answer: Estimate) -> float | None:
     """Probability that a format destroys the model, where published cases speak of it."""
-    return next((e.value for step in answer.compression for e in step.quality if e.unit == "probability"), None)
+    return next((e.value for step in answer.compression for e in step.quality if e.unit == COLLAPSE), None)
 
 
 def _quality(answer: Estimate) -> Expected | None:
     """What is expected of the quality after one step; of several together nothing published says enough."""
     if len(answer.compression) != 1:
         return None
-    known = [e for e in answer.compression[0].quality if e.unit != "probability"]
+    known = [e for e in answer.compression[0].quality if e.unit != COLLAPSE]
     return next((e for e in known if e.unit == ACCURACY), known[0] if known else None)

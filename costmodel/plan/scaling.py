@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from costmodel.api import Estimate, estimate
+from costmodel.fields import MOST_DEVICES
 from costmodel.formula import formula
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column, option, possible, training
@@ -14,7 +15,7 @@ from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.scenario import Scenario
 from costmodel.units import Count, Fraction, Seconds
 
-DOUBLINGS, MOST = 10, 10_000_000  # the second is what a scenario allows
+DOUBLINGS = 10
 
 
 @formula("g", source="amdahl-1967")
@@ -84,7 +85,7 @@ def _doublings(base: Scenario, batch: int) -> list[Estimate]:
     """The estimates on ever more devices, from the first that fits to the first that is no faster, or fits no more."""
     found: list[Estimate] = []
     for n in range(DOUBLINGS + 1):
-        if (devices := base.devices * 2**n) > MOST:
+        if (devices := base.devices * 2**n) > MOST_DEVICES:
             break
         answer = possible(base, [("devices", devices), ("workload.global_batch", batch)])
         if answer:

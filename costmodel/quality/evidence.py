@@ -13,6 +13,7 @@ from costmodel.catalog.table import number
 from costmodel.units import counted
 
 DATA = Path(__file__).with_name("data")
+ACCURACY, PERPLEXITY, COLLAPSE = "share of the accuracy", "perplexity ratio", "probability"  # units of what is expected
 
 
 class NoEvidence(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from costmodel.catalog.table import unknown
 from costmodel.quality import recovery
-from costmodel.quality.evidence import Case, Evidence, Expected, NoEvidence, cases, positive, table
+from costmodel.quality.evidence import PERPLEXITY, Case, Evidence, Expected, NoEvidence, cases, positive, table
 
 REMOVED = 0.35  # share of the parameters up to which many models were published
 SPARSE = {"2:4": "2:4", "4:8": "4:8", "50%": "unstructured 50%"}
@@ -50,7 +50,7 @@ def sparse(pattern: str) -> Expected:
         float(row["value"]),
         float(row["low"]),
         float(row["high"]),
-        "perplexity ratio",
+        PERPLEXITY,
         Evidence(len(found), (row["source"],), tuple(found)),
         ("one source, one model family",),
     )

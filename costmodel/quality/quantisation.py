@@ -14,7 +14,17 @@ from functools import cache
 from costmodel import ops
 from costmodel.catalog.table import key, unknown
 from costmodel.formula import formula
-from costmodel.quality.evidence import Case, Evidence, Expected, NoEvidence, cases, constants, positive
+from costmodel.quality.evidence import (
+    COLLAPSE,
+    PERPLEXITY,
+    Case,
+    Evidence,
+    Expected,
+    NoEvidence,
+    cases,
+    constants,
+    positive,
+)
 from costmodel.units import Count, Fraction
 
 # the recipe that a method belongs to; a recipe is what the evidence can tell apart
@@ -117,7 +127,7 @@ def expected(
         value,
         low_ratio,
         high_ratio,
-        "perplexity ratio",
+        PERPLEXITY,
         Evidence(len(known), tuple(sorted({c.source for c in known})), evidence(method, bits, parameters)),
         tuple(_collapse_warning(recipe, bits, group)),
     )
@@ -152,7 +162,7 @@ def collapse(method: str, bits: float, group: float | None = None) -> Expected:
     value = collapse_probability(k, n)
     sources = tuple(sorted({c.source for c in like}))
     return Expected(
-        value, max(0.0, value - margin), min(1.0, value + margin), "probability", Evidence(n, sources, tuple(like[:5]))
+        value, max(0.0, value - margin), min(1.0, value + margin), COLLAPSE, Evidence(n, sources, tuple(like[:5]))
     )
 
 

@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable
 
 from costmodel.catalog.table import names, unknown
-from costmodel.quality.evidence import Case, Evidence, Expected, cases, positive, table
+from costmodel.quality.evidence import ACCURACY, Case, Evidence, Expected, cases, positive, table
 from costmodel.units import counted
 
 HARD = ("bbh", "gpqa", "mmlu-pro", "openllm-v2", "math", "ifeval", "musr")  # reasoning that knowledge does not carry
 ROTATIONS = ("quarot", "spinquant")
+COLLAPSED = 0.6  # share of the accuracy: below, a published row is no example of what to expect
 
 # tokens of training after structured pruning, from and to
 PRUNED = {
@@ -116,13 +117,13 @@ def expected(case: str, parameters: float | None = None) -> Expected:
     warnings = []
     if int(row["sources"]) < 3:
         warnings.append(f"only {counted(int(row['sources']), 'source')}: the band could not be checked on others")
-    if lost := [c for c in found if c.recovery is not None and c.recovery < 0.6]:
-        warnings.append(f"{len(lost)} of {len(found)} published rows collapsed (less than 0.6 kept)")
+    if lost := [c for c in found if c.recovery is not None and c.recovery < COLLAPSED]:
+        warnings.append(f"{len(lost)} of {len(found)} published rows collapsed (less than {COLLAPSED:g} kept)")
     return Expected(
         float(row["value"]),
         float(row["low"]),
         float(row["high"]),
-        "share of the accuracy",
+        ACCURACY,
         Evidence(len(found), tuple(names(row["source"])), tuple(found[:5])),
         tuple(warnings),
     )

@@ -16,6 +16,7 @@ from costmodel.quality.evidence import Evidence, Expected, NoEvidence, constants
 from costmodel.units import Count, Fraction, shortened
 
 BEYOND = 4.0  # times outside the batches measured that are refused
+SWEPT = (2e9, 1e11)  # tokens of the runs in which batches of language models were swept
 TUNED = "reference points are tuned for each batch; scaling the batch without tuning does worse"
 
 
@@ -38,12 +39,6 @@ class Workload:
 def progress_to_target(batch: Count, least: Count, critical: Count) -> Count:
     """Samples, epochs or tokens to a target: twice the least at the critical batch."""
     return least * (1 + batch / critical)
-
-
-@formula(r"S(B)", source="mccandlish-2018")
-def steps_at_batch(samples: Count, batch: Count) -> Count:
-    """Optimiser steps that process so many samples."""
-    return ops.ceil(samples / batch)
 
 
 @formula(r"c_i", source="mccandlish-2018")
@@ -137,11 +132,13 @@ def loss_at_batch(tokens: float, batch_tokens: float) -> Expected:
     """
     batch_over_best(tokens, batch_tokens)
     best, fitted = best_batch_tokens(tokens), constants("steps")
-    if not 2e9 / 100 <= tokens <= 1e11 * 100:
-        raise NoEvidence(f"no evidence at {shortened(tokens)} tokens; the best batch was swept from 2 B to 100 B")
+    least, most = SWEPT
+    swept = f"{shortened(least)} to {shortened(most)}"
+    if not least / 100 <= tokens <= most * 100:
+        raise NoEvidence(f"no evidence at {shortened(tokens)} tokens; the best batch was swept from {swept}")
     value = loss_off_best_batch(batch_tokens, best, fitted["loss above best"], fitted["loss below best"])
     error = fitted["loss error"] + fitted["loss relative error"] * value
-    warnings = () if 2e9 <= tokens <= 1e11 else (f"{shortened(tokens)} tokens lie outside the sweep, 2 B to 100 B",)
+    warnings = () if least <= tokens <= most else (f"{shortened(tokens)} tokens lie outside the sweep, {swept}",)
     rows = Evidence(int(fitted["loss rows"]), ("li-2025",))
     return Expected(value, max(0.0, value - error), value + error, "nats per token", rows, warnings)
 

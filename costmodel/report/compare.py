@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from costmodel.comparing import relative_difference
+from costmodel.fields import flat
 from costmodel.report.quantities import show
 from costmodel.report.sweep import at
 from costmodel.report.table import aligned
@@ -97,18 +98,11 @@ def _line(label: str, unit: str, figures: list[float | None], differences: bool,
 
 def differing(answers: Mapping[str, Estimate]) -> list[list[str]]:
     """One row per key that the scenarios state differently, one column per scenario."""
-    said = [dict(_leaves(as_tree(answer.resolved.scenario))) for answer in answers.values()]
-    paths = dict.fromkeys(path for each in said for path in each)
+    said = [dict(flat(as_tree(answer.resolved.scenario))) for answer in answers.values()]
+    # the steps of a compression, the only list, have rows of their own
+    paths = dict.fromkeys(path for each in said for path, value in each.items() if not isinstance(value, list | tuple))
     found = [[path, *(at(each.get(path, "–")) for each in said)] for path in paths]
     return [row for row in found if len(set(row[1:])) > 1]
-
-
-def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{name}.")
-        elif not isinstance(value, list | tuple):  # the steps of a compression have rows of their own
-            yield f"{above}{name}", value
 
 
 def as_text(answers: Mapping[str, Estimate]) -> str:

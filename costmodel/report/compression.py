@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from costmodel.quality.evidence import COLLAPSE, PERPLEXITY
 from costmodel.report.quantities import number, show, with_range
 from costmodel.units import counted
 
@@ -57,16 +58,16 @@ def _figure(value: float | None, unit: str) -> str:
 def quality(expected: Expected) -> str:
     """An expected change with its band, in words."""
     value, low, high = expected.value, expected.low, expected.high
-    if expected.unit == "probability":
+    if expected.unit == COLLAPSE:
         return f"{value:.0%} risk of collapse ({low:.0%} to {high:.0%})"
-    if expected.unit == "perplexity ratio":
+    if expected.unit == PERPLEXITY:
         return f"perplexity × {value:.3g} ({low:.3g} to {high:.3g})"
     return f"{value:.3f} of the accuracy kept ({low:.2f} to {high:.2f})"
 
 
 def _nearest(expected: Expected) -> str:
     named = "; ".join(published(case) for case in expected.evidence.cases[:NEAREST])
-    return f"; nearest: {named}" if named and expected.unit != "probability" else ""
+    return f"; nearest: {named}" if named and expected.unit != COLLAPSE else ""
 
 
 def published(case: Case) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from costmodel.book import USER
 from costmodel.report.text import sentence
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def as_dict(answer: Estimate) -> dict[str, Any]:
     from costmodel.scenario import as_tree
 
     outcome = answer.outcome
-    sources = sorted({a.source for a in answer.assumptions if a.source != "stated in the scenario"})
+    sources = sorted({a.source for a in answer.assumptions if a.source != USER})
     return {
         "schema": "costmodel/estimate/1",
         "answer": sentence(answer),

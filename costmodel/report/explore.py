@@ -10,10 +10,12 @@ import numpy as np
 
 from costmodel.plan.pareto import front
 from costmodel.report.quantities import show, with_range
+from costmodel.report.sweep import at
 from costmodel.report.text import LABELS, PERFORMANCE, UNITS
 from costmodel.units import counted
 
 Columns = Mapping[str, np.ndarray]
+value = at  # of an axis, for reading
 
 # Every figure that can be drawn: its column, label and unit.
 FIGURES = {f"totals.{name}": (label, UNITS[name]) for name, label in LABELS.items()}
@@ -80,11 +82,6 @@ def limit(found: Columns, place: int) -> str:
 def point(found: Columns, axes: Sequence[str], place: int) -> str:
     """The values of a point: "devices = 64, hardware = h100-sxm"."""
     return ", ".join(f"{axis} = {value(found[axis][place])}" for axis in axes)
-
-
-def value(said: Any) -> str:
-    """A value of an axis for reading."""
-    return str(said) if isinstance(said, str) else show(float(said), "1")
 
 
 def stated(found: Columns, axes: Sequence[str], place: int) -> list[tuple[str, Any]]:

@@ -112,9 +112,7 @@ def everything(made: Profile) -> str:
     """The overview, every warning and every constant as text."""
     warned = [f"{row[0]}: {row[4]}" for row in fit(made) if row[4]]
     lines = [("law", "constant", "value", "80 % range", "source"), *(row[:5] for row in laws(made))]
-    widths = [max(len(row[i]) for row in lines) for i in range(5)]
-    table = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in lines)
-    return "\n\n".join([overview(made), *(["\n".join(warned)] if warned else []), table])
+    return "\n\n".join([overview(made), *(["\n".join(warned)] if warned else []), aligned(lines, left=range(5))])
 
 
 def verification(name: str) -> list[Any] | None:

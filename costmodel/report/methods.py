@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from costmodel.costs.energy import energy_per_million
 from costmodel.plan.formulas import saved_share
+from costmodel.quality.evidence import ACCURACY, COLLAPSE, PERPLEXITY
 from costmodel.report.compression import NEAREST, published, quality
 from costmodel.report.quantities import show, with_range
 from costmodel.report.table import as_csv as csv_text
@@ -20,9 +21,9 @@ COST, TIME = "cost_per_million_output_tokens_usd", "tpot_s"
 EVIDENCE = ("method", "step", "expected", "evidence", "nearest published cases, or what lacks")
 # What is known of quality, by the unit that it is in.
 QUALITY = {
-    "share of the accuracy": "accuracy kept",
-    "perplexity ratio": "perplexity ratio",
-    "probability": "risk of collapse",
+    ACCURACY: "accuracy kept",
+    PERPLEXITY: "perplexity ratio",
+    COLLAPSE: "risk of collapse",
 }
 
 
@@ -123,7 +124,7 @@ def _expected(steps: Sequence[Compression], unit: str) -> str:
 
 
 def _figure(expected: Expected) -> str:
-    if expected.unit == "probability":
+    if expected.unit == COLLAPSE:
         return f"{expected.value:.0%} ({expected.low:.0%}–{expected.high:.0%})"
     return f"{expected.value:.3f} ({expected.low:.2f}–{expected.high:.2f})"
 

@@ -13,7 +13,7 @@ from costmodel.job import Assumption
 from costmodel.notation import words
 from costmodel.report import text
 from costmodel.report.quantities import range_of, show
-from costmodel.trace import Node
+from costmodel.trace import nodes
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -155,21 +155,10 @@ def _grounds(answer: Estimate) -> tuple[list[str], list[str], list[Assumption]]:
     """What the totals stand on: publications of laws' constants, publications of formulas, assumptions that enter."""
     from costmodel.report.explain import workings
 
-    entered: set[str] = set()
-    formulas: set[str] = set()
-    seen: set[int] = set()
     found = workings(answer.resolved).items()
-    waiting: list[object] = [node for name, node in found if name.startswith("totals.")]
-    while waiting:
-        node = waiting.pop()
-        if not isinstance(node, Node) or id(node) in seen:
-            continue
-        seen.add(id(node))
-        waiting += node.inputs.values()
-        if node.formula is not None:
-            formulas.add(node.formula.source)
-        if isinstance(node.leaf, Assumption):
-            entered.add(node.leaf.path)
+    below = list(nodes(node for name, node in found if name.startswith("totals.")))
+    formulas = {node.formula.source for node in below if node.formula is not None}
+    entered = {node.leaf.path for node in below if isinstance(node.leaf, Assumption)}
     said = ("given", "inferred")
     used = [a for a in answer.assumptions if a.value and (a.path in entered or a.status in said)]
     laws = {a.source for a in used if a.status == "fitted" and bibliography.is_entry(a.source)}

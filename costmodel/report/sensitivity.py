@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "costmodel/sensitivity/1"
 FIGURES = PERFORMANCE | {name: (label, UNITS[name]) for name, label in LABELS.items()}
+FIGURES |= {"memory_used_bytes": ("memory of a device", "B")}
 WIDTH, ROWS = 20, 12
 
 

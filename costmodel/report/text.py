@@ -9,6 +9,7 @@ from costmodel.advice import narrowing
 from costmodel.fields import TRAINING
 from costmodel.job import RECOMPUTE
 from costmodel.report.quantities import interval, show, with_range
+from costmodel.report.table import aligned
 from costmodel.units import counted
 from costmodel.workloads.formulas.step import tokens_per_step
 
@@ -207,10 +208,8 @@ def _change(answer: Estimate) -> list[str]:
 
 
 def _table(answer: Estimate) -> list[str]:
-    rows = totals(answer) + performance(answer)
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    head = f"{'':{widths[0]}}  {'':>{widths[1]}}  80 % range" if answer.ranges else ""
-    return [head, *(f"{a:{widths[0]}}  {b:>{widths[1]}}  {c}".rstrip() for a, b, c in rows)]
+    head = ("", "", "80 % range" if answer.ranges else "")
+    return aligned([head, *totals(answer), *performance(answer)], left=(0, 2)).splitlines()
 
 
 def _memory(answer: Estimate) -> list[str]:
@@ -225,9 +224,8 @@ def _memory(answer: Estimate) -> list[str]:
 
 def layout(answer: Estimate) -> str:
     """How the model is spread over the devices, in one line."""
-    chosen, devices = answer.outcome.job.parallelism, answer.outcome.job.devices
-    copies = int(devices / (chosen.tp * chosen.pp))
-    text = f"Layout: tp {int(chosen.tp)}, pp {int(chosen.pp)}, dp {copies}"
+    chosen = answer.outcome.job.parallelism
+    text = f"Layout: tp {int(chosen.tp)}, pp {int(chosen.pp)}, dp {int(chosen.dp)}"
     if answer.resolved.kind in TRAINING:
         again = RECOMPUTE[int(chosen.recompute)]
         text += f", ZeRO-{int(chosen.zero)}, micro-batch {int(chosen.micro_batch)}, recompute {again}"

@@ -16,7 +16,7 @@ import numpy as np
 
 from costmodel import engine
 from costmodel.catalog import CatalogError
-from costmodel.job import Assumption, Layout, assemble, numbers
+from costmodel.job import Assumption, Layout, numbers
 from costmodel.loading import Override, load
 from costmodel.memory import free_bytes
 from costmodel.outcome import Outcome, overloaded
@@ -170,8 +170,7 @@ class Grid:
 
 def _figures_of(resolved: Resolved, arrays: dict[str, np.ndarray], shape: tuple[int, ...], ranges: bool) -> Columns:
     """Every figure of an array of jobs, NaN where there is no answer; with the reason for that."""
-    given = resolved.assumptions
-    said = assemble(given, lambda path: arrays[path] if path in arrays else given[path].value)
+    said = numbers(resolved.assumptions, arrays)
     with np.errstate(all="ignore"):  # points that are not feasible may divide by zero
         result = engine.complete(said, resolved.kind)
         fits = np.broadcast_to(np.asarray(result.feasible), shape)

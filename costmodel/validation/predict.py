@@ -13,12 +13,12 @@ import numpy as np
 
 from costmodel import engine
 from costmodel.fields import TRAINING
-from costmodel.job import Assumptions, Job, Layout, assemble, numbers
+from costmodel.job import Assumptions, numbers
 from costmodel.loading import load
 from costmodel.ops import total
 from costmodel.outcome import Outcome
 from costmodel.profile import ProfileError
-from costmodel.ranges import DRAWS, draw, normals, uncertain
+from costmodel.ranges import DRAWS, normals, stacked, uncertain
 from costmodel.resolve import resolve
 from costmodel.units import Number
 from costmodel.validation import measures
@@ -114,39 +114,16 @@ def _draws(answers: Mapping[str, Answer], asked: Mapping[str, set[str]]) -> dict
     found: dict[str, dict[str, np.ndarray]] = {}
     for keys in alike.values():
         together = [answers[key] for key in keys]
-        outcome = engine.outcome(_stacked(together), together[0].kind)
+        given = [answer.assumptions for answer in together]
+        paths = sorted({a.path for each in given for a in uncertain(each)})
+        z = dict(zip(paths, normals(len(paths)), strict=True))
+        job = stacked(given, [answer.outcome.job.parallelism for answer in together], z)
+        outcome = engine.outcome(job, together[0].kind)
         figures = {name: FIGURES[name](outcome) for name in set().union(*(asked[key] for key in keys))}
         shape = len(keys), DRAWS
         arrays = {name: np.broadcast_to(np.asarray(values, dtype=float), shape) for name, values in figures.items()}
         found |= {key: {name: array[i] for name, array in arrays.items()} for i, key in enumerate(keys)}
     return found
-
-
-def _stacked(answers: list[Answer]) -> Job:
-    """One job whose numbers are arrays [scenario, draw], each in the layout chosen at its central values."""
-    spread = [{a.path: a for a in uncertain(answer.assumptions)} for answer in answers]
-    paths = sorted(set().union(*spread))
-    z = normals(len(paths))
-    layouts = {f"parallelism.{name}" for name in Layout.__slots__}
-
-    def value(path: str) -> Number:
-        if path in paths:
-            place = z[paths.index(path)]
-            lines = [
-                draw(each[path], place) if path in each else np.full(DRAWS, answer.assumptions[path].value)
-                for each, answer in zip(spread, answers, strict=True)
-            ]
-            return np.stack(lines)
-        if path in layouts:
-            name = path.partition(".")[2]
-            values = [getattr(answer.outcome.job.parallelism, name) for answer in answers]
-        else:
-            values = [answer.assumptions[path].value for answer in answers]
-        if values[0] is None or all(v == values[0] for v in values):
-            return values[0]
-        return np.array(values, dtype=float)[:, np.newaxis]
-
-    return assemble(answers[0].assumptions, value)
 
 
 def _range(draws: np.ndarray, question: Question) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from costmodel.compression.formulas import model_bytes
 from costmodel.costs.bill import Usage, bill
 from costmodel.costs.money import cost_per_million
 from costmodel.job import Job
+from costmodel.operators.roofline import overlapped_time
 from costmodel.operators.timing import operator_time
 from costmodel.outcome import Outcome, Parts
 from costmodel.parallel import communication, pipeline
@@ -58,7 +59,7 @@ def fixed(job: Job) -> Parts:
     chunk = framework.prefill_chunk if job.workload.input_tokens is not None else one
     shard = program_of(job, Pass(one, chunk, nothing, one, frozen=True))
     here = pipeline.layers_per_stage(shard.layers, layout.pp)
-    layer, first, last = (weight_bytes(job, part) for part in (shard.layer, shard.first, shard.last))
+    layer, first, last = (weight_bytes(job, part) for part in shard.parts)
     parts = {"weights": m.local_bytes(here, layer, m.end_bytes(last, first, layout.pp))}
     if generates(job):
         parts["activations"] = summed(shard.layer, lambda o: o.saved)
@@ -138,18 +139,16 @@ def _prefill_step(job: Job, prompts: Number) -> Number:
 
 
 def _engine_step(job: Job, shard: Program, sequences: Number) -> Number:
-    """Time of a pass of `sequences` sequences, the host's part included [s]."""
+    """Time of a pass of `sequences` sequences, with the host's part beside it [s]."""
     framework = job.profile.framework
     host = f_serving.host_time(framework.host_time_per_step, framework.host_time_per_sequence, sequences)
-    return f_serving.with_host(_pass_time(job, shard), host, job.hardware.overlap)
+    return overlapped_time(_pass_time(job, shard), host, job.hardware.overlap)
 
 
 def _pass_time(job: Job, shard: Program) -> Number:
     """Time of one pass through all stages [s]: a token visits every layer, wherever it lies."""
     layout, hardware, laws = job.parallelism, job.hardware, job.profile
-    layer, first, last = (
-        summed(part, lambda o: operator_time(o, hardware, laws)) for part in (shard.layer, shard.first, shard.last)
-    )
+    layer, *ends = (summed(part, lambda o: operator_time(o, hardware, laws)) for part in shard.parts)
     if shard.reduced is not None:
         reduce = communication.all_reduce_neighbours(shard.reduced, layout.tp, hardware, laws)
         layer = f_step.layer_with_reductions(layer, reduce)
@@ -157,7 +156,7 @@ def _pass_time(job: Job, shard: Program) -> Number:
         exchange = communication.all_to_all_neighbours(shard.exchanged, layout.tp, hardware, laws)
         layer = ops.total({"operators": layer, "all-to-all": exchange})
     hop = communication.send(shard.boundary, layout.tp, hardware, laws)
-    stack = stack_time(shard.layers, layer, first, last)
+    stack = stack_time(shard.layers, layer, *ends)
     return f_step.calibrated_time(f_step.with_hops(stack, layout.pp, hop), laws.framework.time_factor)
 
 
@@ -202,9 +201,7 @@ def outcome(job: Job, finite: bool) -> Outcome:
         requests = f_work.requests_served(rate, time)
     model = whole(job, asked(job))
     count = parameters(model)
-    file = model_bytes(
-        model.layers, *(weight_bytes(job, o, in_file=True) for o in (model.layer, model.first, model.last))
-    )
+    file = model_bytes(model.layers, *(weight_bytes(job, part, in_file=True) for part in model.parts))
     usage = Usage(
         time=time,
         busy_time=state.per_token,
@@ -244,5 +241,5 @@ def outcome(job: Job, finite: bool) -> Outcome:
 
 
 def _traffic(job: Job, shard: Program) -> Number:
-    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.first + shard.last))
+    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.ends))
     return f_serving.decode_traffic(shard.layers, layer, ends, job.parallelism.pp)

@@ -30,7 +30,7 @@ def outcome(job: Job) -> Outcome:
     step_time = ops.total(step_parts)
     steps = f_work.steps(amount, work.global_batch, each)
     count = parameters(model)
-    learned = model_parameters(model.layers, trained(model.layer), trained(model.first), trained(model.last))
+    learned = model_parameters(model.layers, *map(trained, model.parts))
     checkpoint = checkpoint_bytes(learned, job.precision.ends, job.precision.optimizer_state)
     overhead, share = _run(job, checkpoint, steps, step_time)
     time_parts = {name: f_run.run_time(steps, part) for name, part in step_parts.items()}
@@ -88,5 +88,5 @@ def _run(job: Job, checkpoint: Number, steps: Number, step_time: Number) -> tupl
 
 def _traffic(job: Job, shard: Program) -> Number:
     """Memory traffic of one device in a step, forward and backward [B]."""
-    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.first + shard.last))
+    layer, ends = (summed(part, lambda o: o.traffic) for part in (shard.layer, shard.ends))
     return f_step.step_traffic(micro_batches(job), shard.layers, job.parallelism.pp, layer, ends)

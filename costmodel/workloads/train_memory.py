@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from costmodel import memory as m
 from costmodel import ops
 from costmodel.job import Job
+from costmodel.outcome import Parts
 from costmodel.parallel import data, pipeline
 from costmodel.program import Operator, Program, reduced, summed, trained
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads.train_program import copies, micro_batches, weight_bytes
-
-Parts = dict[str, Number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def shard_of(job: Job, program: Program) -> Shard:
             cheap=summed((o for o in operators if o.cheap), lambda o: o.saved),
         )
 
-    return Shard(program, held(program.layer), held(program.first), held(program.last))
+    return Shard(program, *map(held, program.parts))
 
 
 def memory(job: Job, shard: Shard) -> Parts:

@@ -10,6 +10,7 @@ from costmodel.operators.collective import exposed_time
 from costmodel.operators.launch import host_call_time
 from costmodel.operators.optimizer import optimizer_time, optimizer_traffic
 from costmodel.operators.timing import law_of, operator_time
+from costmodel.outcome import Parts
 from costmodel.parallel import communication, data, pipeline
 from costmodel.program import Operator, Program, reduced, summed
 from costmodel.trace import constant
@@ -17,7 +18,6 @@ from costmodel.units import Number
 from costmodel.workloads.formulas import step as f
 from costmodel.workloads.train_program import copies, micro_batches, replicas, weight_bytes
 
-Parts = dict[str, Number]
 KINDS = {"matmul": "matrix products", "attention": "attention", "memory_bound": "memory-bound operators"}
 
 
@@ -43,7 +43,7 @@ def _stage(job: Job, shard: Program) -> Parts:
     layout = job.parallelism
     ways = _both_ways(job, shard.layer)
     layer = {name: ops.total(both) for name, both in ways.items()}
-    ends = {name: ops.total(both) for name, both in _both_ways(job, shard.first + shard.last).items()}
+    ends = {name: ops.total(both) for name, both in _both_ways(job, shard.ends).items()}
     ends_here = pipeline.ends_on_slowest_stage(shard.layers, layout.pp, ops.total(layer), ops.total(ends))
     here = pipeline.layers_on_slowest_stage(shard.layers, layout.pp, ends_here)
     parts = {
@@ -63,7 +63,7 @@ def _stage(job: Job, shard: Program) -> Parts:
         once = communication.all_to_all_neighbours(shard.exchanged, layout.tp, job.hardware, job.profile)
         parts["all-to-all"] = pipeline.repeated(both, once)
     laws = job.profile.framework
-    per_layer_calls, end_calls = (summed(part, lambda o: o.calls) for part in (shard.layer, shard.first + shard.last))
+    per_layer_calls, end_calls = (summed(part, lambda o: o.calls) for part in (shard.layer, shard.ends))
     calls = f.host_calls(here, per_layer_calls, ends_here, end_calls, layout.recompute)
     nothing = constant(0.0, "start", "the host starts a pass while the device still computes the one before")
     host = host_call_time(calls, nothing, laws.host_time_per_call)

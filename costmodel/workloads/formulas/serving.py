@@ -23,16 +23,6 @@ def host_time(per_step: Seconds, per_sequence: Seconds, sequences: Count) -> Sec
     return per_step + per_sequence * sequences
 
 
-@formula(r"t_{step}", source="zhu-2024")
-def with_host(device: Seconds, host: Seconds, overlap: Fraction) -> Seconds:
-    """Time of an engine step: the host prepares the next one while the devices are at this one, so the longer counts.
-
-    `overlap` is the share of the shorter part that is hidden so: all with a device of its own, nothing where a
-    processor does both.
-    """
-    return ops.maximum(device, host) + (1 - overlap) * ops.minimum(device, host)
-
-
 @formula(r"n_{pre}", source="agrawal-2023")
 def prompts_at_once(chunk: Count, input_tokens: Count, sequences: Count) -> Count:
     """Prompts in one prefill pass: as many as fill a chunk of tokens, at least one, at most those there are."""
