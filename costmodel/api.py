@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,16 @@ from costmodel.job import RECOMPUTE, Assumption, Layout, numbers
 from costmodel.loading import load
 from costmodel.outcome import Outcome
 from costmodel.resolve import Resolved, resolve
-from costmodel.scenario import Scenario
+from costmodel.scenario import Scenario, Training
+from costmodel.source import ScenarioError
 
 if TYPE_CHECKING:
     import pandas
 
     from costmodel.compression.account import Compression
     from costmodel.validation.summary import Validation
+
+USUAL_RANK = 16  # of LoRA, as the published runs that `validate` asks have it
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def _settled(resolved: Resolved, result: Outcome) -> list[Assumption]:
 
 
 def _nearest(resolved: Resolved) -> dict[str, int | str | None]:
-    """The nearest change that makes it fit."""
+    """The nearest change that makes it fit: of the layout, of what a fine-tune trains, or of the number of devices."""
     base = resolved.assumptions
     free = {"parallelism.tp", "parallelism.pp", "parallelism.zero", "parallelism.recompute", "parallelism.micro_batch"}
     stated = [path for path in sorted(free) if base[path].status == "given"]
@@ -161,9 +165,26 @@ def _nearest(resolved: Resolved) -> dict[str, int | str | None]:
             name = path.partition(".")[2]
             value = getattr(layout, name)
             return {path: RECOMPUTE[int(value)] if name == "recompute" else int(value)}
+    for changes in _adapters(resolved.scenario):
+        with suppress(ScenarioError):  # a model or formats that take no adapters
+            thinner = resolve(load(resolved.scenario, [*changes.items()]))
+            if engine.complete(numbers(thinner.assumptions), resolved.kind).feasible:
+                return changes
     devices = base["devices"].value
     for times in (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
         unstated: dict[str, float | None] = dict.fromkeys(stated)
         if fits({"devices": devices * times} | unstated):
             return {"devices": int(devices * times), **dict.fromkeys(stated)}
     return {}
+
+
+def _adapters(scenario: Scenario) -> Iterator[dict[str, int | str | None]]:
+    """Changes that leave a fine-tune's weights as they are and train adapters beside them: LoRA, then QLoRA."""
+    work = scenario.workload
+    if not isinstance(work, Training) or work.kind != "finetune":
+        return
+    low: dict[str, int | str | None] = {} if work.adapters else {"workload.adapters.rank": USUAL_RANK}
+    if low:
+        yield low
+    if not scenario.compression and not scenario.precision.weights:
+        yield low | {"compression.method": "quantise", "compression.weights": "nf4"}

@@ -124,6 +124,31 @@ def test_what_does_not_fit_says_what_would():
     assert estimate(TRAIN | {"devices": int(devices), "ranges": False}).fits
 
 
+@pytest.mark.parametrize(
+    ("model", "said", "remedy"),
+    [
+        ("llama-3.1-8b", [], {"workload.adapters.rank": 16}),
+        (
+            "llama-3.1-70b",
+            [],
+            {"workload.adapters.rank": 16, "compression.method": "quantise", "compression.weights": "nf4"},
+        ),
+        (
+            "llama-3.1-70b",
+            ["workload.adapters.rank=8"],
+            {"compression.method": "quantise", "compression.weights": "nf4"},
+        ),
+        ("llama-3.1-405b", [], {"devices": 128}),  # 228 GB in 4.5 bits: no adapter helps
+        ("whisper-large-v3", ["hardware=t4"], {"devices": 4}),  # adapters are of decoders alone
+    ],
+)
+def test_a_fine_tune_that_does_not_fit_is_told_of_adapters(model, said, remedy):
+    base = TRAIN | {"model": model, "devices": 1, "workload": "finetune", "ranges": False}
+    answer = estimate(base, said)
+    assert answer.changes == remedy
+    assert estimate(base, [*said, *(f"{path}={value}" for path, value in remedy.items())]).fits
+
+
 def test_ranges_contain_the_value_and_widen_with_ignorance():
     wide = estimate(TRAIN).ranges
     narrow = estimate(TRAIN | {"costs": {"price": "2.99 USD/h", "staff": "none"}}).ranges
