@@ -26,7 +26,8 @@ from costmodel.model import model as catalog_model
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.command import argument
-from costmodel.scenario import Inference, Serving, Training
+from costmodel.resolve import BUSY
+from costmodel.scenario import Adapters, Inference, Serving, Traffic, Training
 from costmodel.source import LARGEST_FILE, ScenarioError, cut
 
 KINDS: dict[str, type[Base]] = {
@@ -35,13 +36,22 @@ KINDS: dict[str, type[Base]] = {
     "serve": Serving,
     "infer": Inference,
 }
+# Inputs for what other sections than the workload say, by path: label, field, and what holds where nothing is said.
+ELSEWHERE: dict[str, dict[str, tuple[str, FieldInfo, str]]] = {
+    "finetune": {
+        "workload.adapters.rank": ("Adapter rank (LoRA)", Adapters.model_fields["rank"], "all weights are trained")
+    },
+    "serve": {
+        "traffic.request_rate": ("Request rate", Traffic.model_fields["request_rate"], f"{BUSY:.0%} utilisation")
+    },
+}
 DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}
 KEPT, WHOLE, FILE, READ = "kept scenario", "scenario", "scenario file", "file was read"
 EXAMPLE, EXAMPLES = "example", resources.files("costmodel.examples")
 MOST_CHANGES = 20
 # What a visitor is most likely to look for among the changes.
-SUCH_AS = {"train": "parallelism.tp=8", "finetune": "workload.adapters.rank=16"}
-SUCH_AS |= {"serve": "traffic.request_rate=20/s", "infer": "precision.weights=fp8"}
+SUCH_AS = {"train": "parallelism.tp=8", "finetune": "parallelism.tp=8"}
+SUCH_AS |= {"serve": "traffic.concurrency=32", "infer": "precision.weights=fp8"}
 
 
 def scenario() -> Tree:
@@ -56,7 +66,9 @@ def scenario() -> Tree:
         count = st.text_input("Devices", DEFAULTS["devices"], LONGEST_NUMBER, key="devices", bind="query-params")
         precision = st.selectbox("Precision", [AUTOMATIC, *get_args(Format)], key="precision", bind="query-params")
         work = {name: field(name, info) for name, info in _fields(kind).items() if _applies(name, model)}
-    said = _more(kind)
+        others = ELSEWHERE.get(kind, {}).items()
+        more = {path: entry(path, *what) for path, what in others if _applies(path, model)}
+    said = [f"{path}={value}" for path, value in more.items() if value] + _more(kind)
     st.session_state[KEPT] = {n: st.session_state.get(n, blank) for n, blank in (_blank(kind) | {SET: []}).items()}
     tree: Tree = {"model": model, "hardware": hardware, "devices": count, "workload": {"kind": kind}}
     tree["workload"] |= {name: value for name, value in work.items() if value}
@@ -70,7 +82,7 @@ def _applies(name: str, model: str) -> bool:
         return True
     changed = st.session_state.get(SET, st.query_params.get_all(SET))
     other = any(change.startswith("model") for change in changed)
-    return other or name not in catalog_model(model, "").architecture.unused
+    return other or not catalog_model(model, "").architecture.unused.intersection(name.split("."))
 
 
 def field(name: str, info: FieldInfo) -> str | None:
@@ -81,8 +93,13 @@ def field(name: str, info: FieldInfo) -> str | None:
         return None if value == AUTOMATIC else value
     number = figure(info)
     hint = str(number.write(info.default)) if number and info.default is not None else AUTOMATIC
+    return entry(name, label, info, hint)
+
+
+def entry(key: str, label: str, info: FieldInfo, hint: str) -> str:
+    """What the visitor writes for a field; `hint` stands there where that is nothing."""
     return st.text_input(
-        label, "", LONGEST_NUMBER, key=name, bind="query-params", placeholder=hint, help=info.description
+        label, "", LONGEST_NUMBER, key=key, bind="query-params", placeholder=hint, help=info.description
     ).strip()
 
 
@@ -216,10 +233,12 @@ def inputs_of(said: Mapping[str, Any]) -> dict[str, Any]:
     rest.pop("workload")
     for name in work.keys() & inputs.keys():
         inputs[name] = str(work.pop(name))
-    changes = {f"workload.{name}": value for name, value in work.items()}
-    for name, value in rest.items():
+    changes: dict[str, Any] = {}
+    for name, value in ({f"workload.{name}": value for name, value in work.items()} | rest).items():
         inner = {f"{name}.{key}": own for key, own in value.items()} if isinstance(value, Mapping) else {}
         changes |= {name: value} if name in ("model", "hardware") or not inner else inner
+    for path in changes.keys() & ELSEWHERE.get(inputs["workload"], {}).keys():
+        inputs[path] = str(changes.pop(path))
     return inputs | {SET: [f"{path}={argument(value)}" for path, value in changes.items()]}
 
 
@@ -230,4 +249,4 @@ def _fields(kind: str) -> dict[str, FieldInfo]:
 def _blank(kind: str) -> dict[str, Any]:
     """The inputs of a kind of workload as they are before anyone said anything."""
     work = {name: AUTOMATIC if choices(info) else "" for name, info in _fields(kind).items()}
-    return DEFAULTS | {"workload": kind, "precision": AUTOMATIC} | work
+    return DEFAULTS | {"workload": kind, "precision": AUTOMATIC} | work | dict.fromkeys(ELSEWHERE.get(kind, {}), "")

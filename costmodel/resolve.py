@@ -245,6 +245,9 @@ def _samples(book: Book, work: Any, usual: Samples) -> None:
     book.given_or("workload.epochs", work.epochs, 1.0 if work.samples else usual.epochs, RULE, note=usual.note)
 
 
+BUSY = 0.5  # share of the sequences that run at once, of a service whose traffic nobody states
+
+
 def _traffic(book: Book, scenario: Scenario) -> None:
     traffic = scenario.traffic
     for name in ("request_rate", "utilisation", "concurrency"):
@@ -253,7 +256,7 @@ def _traffic(book: Book, scenario: Scenario) -> None:
         if scenario.workload.kind == "infer":
             book.set("traffic.utilisation", 1.0, "default", RULE, note="a batch of requests runs at saturation")
         else:
-            book.set("traffic.utilisation", 0.5, "default", RULE, 0.3, 0.8, "of the sequences that run at once")
+            book.set("traffic.utilisation", BUSY, "default", RULE, 0.3, 0.8, "of the sequences that run at once")
     book.given_or(
         "traffic.max_sequences", scenario.engine.max_sequences, 256.0, RULE, note="what engines allow by default"
     )

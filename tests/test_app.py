@@ -57,9 +57,9 @@ def test_other_assumptions_suggest_what_the_workload_asks_for_and_stay_when_it_c
     app.radio(key="workload").set_value("serve").run()
     others = app.multiselect(key="set")
     assert others.value == ["costs.pue=1.1"]
-    assert "traffic.request_rate=20/s" in others.proto.placeholder
-    answer = estimate(DEFAULT | {"workload": "serve", "traffic": {"request_rate": "20/s"}})
-    assert text.sentence(answer) in shown(opened(workload="serve", set="traffic.request_rate=20/s"))
+    assert "traffic.concurrency=32" in others.proto.placeholder
+    answer = estimate(DEFAULT | {"workload": "serve", "traffic": {"concurrency": 32}})
+    assert text.sentence(answer) in shown(opened(workload="serve", set="traffic.concurrency=32"))
 
 
 def test_each_total_is_broken_down_into_what_it_consists_of():

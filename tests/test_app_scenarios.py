@@ -60,10 +60,25 @@ def test_the_front_is_what_no_other_point_beats():
     assert front(first, second).tolist() == [1, 2, 5, 0]
 
 
-@pytest.mark.parametrize("workload", ["train", "finetune", "serve", "infer"])
-def test_every_axis_takes_the_values_that_are_proposed_for_it(workload):
-    answer = estimate(DEFAULT | {"workload": workload})
+SHAPE = {"layers": 16, "hidden": 2048, "heads": 32, "kv_heads": 8, "ffn": 8192, "vocab": 128256}
+
+
+@pytest.mark.parametrize(
+    ("said", "among"),
+    [
+        ({}, {"devices", "workload.tokens"}),
+        ({"workload": "finetune"}, {"workload.adapters.rank"}),
+        ({"workload": {"kind": "finetune", "adapters": {"rank": 8}}}, {"workload.adapters.rank"}),
+        ({"workload": "serve"}, {"traffic.request_rate"}),
+        ({"workload": "infer"}, {"workload.requests"}),
+        ({"model": SHAPE}, {"model.layers", "model.hidden", "model.norm"}),
+        ({"model": {"family": "llama", "parameters": "3 B"}}, {"model.parameters"}),
+    ],
+)
+def test_every_axis_takes_the_values_that_are_proposed_for_it(said, among):
+    answer = estimate(DEFAULT | said)
     known = axes.axes(answer)
+    assert among <= known.keys()
     for path, names in known.items():
         values = axes.proposal(answer, path, names)
         assert len(values) > 1, path
@@ -126,6 +141,14 @@ def test_a_line_is_the_sweep_with_its_ranges(capsys):
         assert drawing["y"] == pytest.approx((found[f"totals.cost_usd{end}"] / 1e3).tolist())  # k USD
     assert run([*shlex.split(command(app, "sweep"))[1:], "-o", "json"]) == 0
     assert found["totals.cost_usd"].tolist() == json.loads(capsys.readouterr().out)["totals.cost_usd"]
+
+
+def test_the_rank_of_adapters_is_an_axis_of_a_fine_tune_of_a_decoder_alone():
+    app = opened("explore", workload="finetune", x="workload.adapters.rank", x_values="8, 64")
+    found = sweep(DEFAULT | {"workload": "finetune"}, {"workload.adapters.rank": [8, 64]})
+    assert drawn(app)[0][2]["y"] == pytest.approx(found["totals.cost_usd"].tolist())
+    whisper = estimate(DEFAULT | {"model": "whisper-large-v3", "workload": "finetune"})
+    assert axes.RANK not in axes.axes(whisper)
 
 
 def test_a_heat_map_marks_what_is_not_feasible_with_its_limit():

@@ -72,11 +72,11 @@ class Architecture:
 
     @property
     def unused(self) -> set[str]:
-        """What a workload says of text or samples that does not apply."""
+        """What a workload says of text, samples or adapters that does not apply."""
         names = {"tokens", "input_tokens"} if self.samples is not None else {"samples", "epochs"}
         if not self.generates:
             names |= {"output_tokens"} | ({"sequence"} if self.samples is not None else set())
-        return names
+        return names if self is ARCHITECTURES["language-dense"] else names | {"adapters"}
 
 
 IMAGES = Samples(

@@ -7,13 +7,14 @@ from typing import Any
 from costmodel.api import Estimate
 from costmodel.architectures.kinds import architecture_of
 from costmodel.compression.schema import WORDS
-from costmodel.fields import TRAINING, Figure, choices, figure
+from costmodel.fields import TRAINING, Base, Figure, choices, figure
 from costmodel.formula import formula
 from costmodel.model import models_known
 from costmodel.report.catalog import listing
 from costmodel.report.quantities import number, show
-from costmodel.scenario import Precision
+from costmodel.scenario import Adapters, Precision
 from costmodel.stated import SECTION, path_of, rule
+from costmodel.sweeping.axes import RENAMED
 from costmodel.units import Count
 
 SECTIONS = {
@@ -33,6 +34,7 @@ USUAL = {
     "parallelism.zero": ("0", "1", "2", "3"),
     **dict.fromkeys((f"precision.{name}" for name in Precision.model_fields), ("bf16", "fp8", "nvfp4")),
 }
+RANK = "workload.adapters.rank"
 UNMODELLED = ("parallelism.cp",)
 
 
@@ -52,7 +54,8 @@ def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
         "model": tuple(models_known()),
         "compression": tuple(WORDS),
     }
-    for section in SECTIONS[kind]:
+    shape = ("model",) if isinstance(scenario.model, Base) else ()  # a name's shape is the catalog's
+    for section in (*shape, *SECTIONS[kind]):
         for name, info in type(getattr(scenario, section)).model_fields.items():
             path = f"{section}.{name}"
             names = choices(info)
@@ -62,6 +65,8 @@ def axes(answer: Estimate) -> dict[str, tuple[str, ...]]:
                 found[path] = names
             elif figure(info) and path not in UNMODELLED and not (section == "workload" and name in unused):
                 found[path] = ()
+    if scenario.workload.kind == "finetune" and "adapters" not in unused:
+        found[RANK] = ()
     stated = sorted(path_of(scenario, a.path) or "" for a in answer.assumptions if a.value)
     return found | {path: () for path in stated if path.startswith(SECTION)}
 
@@ -76,9 +81,9 @@ def proposal(answer: Estimate, path: str, names: tuple[str, ...]) -> list[str]:
     if known is not None:
         return _around(rule(known), known.value)
     section, _, name = path.rpartition(".")
-    owner: Any = getattr(answer.resolved.scenario, section) if section else answer.resolved.scenario
-    own = figure(type(owner).model_fields[name])
-    return _around(own, {a.path: a.value for a in answer.assumptions}.get(path)) if own else []
+    owner: Any = getattr(answer.resolved.scenario, section, None) if section else answer.resolved.scenario
+    own = figure((Adapters if path == RANK else type(owner)).model_fields[name])
+    return _around(own, {a.path: a.value for a in answer.assumptions}.get(RENAMED.get(path, path))) if own else []
 
 
 def _around(rule: Figure, known: Any) -> list[str]:
