@@ -15,7 +15,7 @@ from costmodel.outcome import Outcome, overloaded
 from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved
 from costmodel.scenario import Scenario
-from costmodel.units import shortened
+from costmodel.units import HOUR, shortened
 from costmodel.workloads.formulas.serving import devices_for_rate
 from costmodel.workloads.formulas.step import tokens_per_step
 from costmodel.workloads.train_program import items, usual_batch
@@ -53,15 +53,23 @@ def idle(scenario: Scenario, axes: Collection[str] = ()) -> Iterator[str]:
 
 
 def dear(resolved: Resolved) -> Iterator[str]:
-    """Where a rent that should be cheaper than that on demand is not: other providers publish it."""
+    """Where a rent that should be cheaper than that on demand is not: it is another provider's, or an older one."""
     asked, price = resolved.scenario.costs.pricing, resolved.assumptions["costs.price"]
-    if asked in CHEAPER and price.status == "catalog":
-        usual = prices.rental(resolved.hardware)
-        if usual is not None and price.value > usual.value:
-            yield (
-                f"costs.pricing: the {asked} price known ({price.note}) is above the usual one on demand, of other, "
-                "cheaper providers; set costs.price to an offer of yours"
-            )
+    if asked not in CHEAPER or price.status != "catalog":
+        return
+    known, usual = prices.rental(resolved.hardware, asked), prices.rental(resolved.hardware)
+    if known is not None and usual is not None and known.value > usual.value:
+        beside = prices.on_demand_beside(resolved.hardware, known)
+        then = f" (there {beside.value * HOUR:.3g} USD/h on demand, {beside.date})" if beside else ""
+        yield (
+            f"costs.pricing: the {asked} price known, {_offer(known)}, is above the usual one on demand, "
+            f"{_offer(usual)}, of another provider or time{then}; set costs.price to an offer of yours"
+        )
+
+
+def _offer(price: prices.Price) -> str:
+    """A rent, and whose and when."""
+    return f"{price.value * HOUR:.3g} USD/h ({price.provider}, {price.date})"
 
 
 def narrowing(resolved: Resolved, drivers: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

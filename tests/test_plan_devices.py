@@ -1,6 +1,7 @@
 """What-ifs about devices: mixed fleets, more of them, rented or bought."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,11 +9,16 @@ from planning import TRAIN, column
 
 import costmodel
 from costmodel import plan
+from costmodel.advice import dear
 from costmodel.api import estimate
+from costmodel.catalog import prices
 from costmodel.costs.money import owned_time
+from costmodel.loading import load
 from costmodel.plan import mixed, owning, scaling
 from costmodel.plan.money import PlanError
 from costmodel.report import whatif
+from costmodel.report.quantities import show
+from costmodel.resolve import resolve
 from costmodel.source import ScenarioError
 from costmodel.units import YEAR
 
@@ -152,7 +158,34 @@ def test_dearer_rent_makes_buying_pay_earlier(price):
 def test_where_rent_is_cheap_buying_never_pays():
     answer = plan.buy(TRAIN | {"costs": {"price": "0.1 USD/h"}})
     assert answer.figures["break_even"] is None
-    assert "never pays" in whatif.sentence(answer)
+    said = whatif.sentence(answer)
+    assert "never costs less than renting" in said
+    assert said.endswith("never pays back.")
+
+
+def test_rent_or_purchase_is_said_as_accounts_have_it():
+    answer = plan.buy(TRAIN)
+    f = answer.figures
+    first, second = whatif.sentence(answer).split(". The purchase, ")
+    assert f"costs less than renting above {f['break_even']:.0%} utilisation: 3 years of full use cost" in first
+    assert second == f"{show(f['purchase'], 'USD')}, pays back in {show(f['payback'], 's')} at full use."
+
+
+def test_a_reserved_price_above_one_on_demand_says_whose_and_when_both_are():
+    # Google Cloud's price list of 2025-03-17 as Epoch AI kept it: 11.06 USD/h on demand, 7.67 for a year, 4.86 for
+    # three; cheaper providers publish no price for a year.
+    (warning,) = dear(resolve(load(TRAIN | {"costs": {"pricing": "reserved-1y"}})))
+    assert "7.67 USD/h (Google Cloud, 2025-03-17), is above the usual one on demand, 2.99 USD/h (RunPod, " in warning
+    assert "(there 11.1 USD/h on demand, 2025-03-17)" in warning
+    assert not list(dear(resolve(load(TRAIN | {"costs": {"pricing": "reserved-3y"}}))))
+
+
+def test_what_a_provider_asked_on_demand_is_of_the_same_source_and_not_before():
+    known = prices.rental("a40", "reserved-1y")
+    beside = prices.on_demand_beside("a40", known)
+    assert (beside.provider, beside.source) == (known.provider, known.source)
+    assert beside.value > known.value
+    assert prices.on_demand_beside("a40", replace(known, date="9999")) is None
 
 
 def test_reserved_devices_are_paid_for_all_hours():

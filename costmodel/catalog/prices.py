@@ -42,6 +42,16 @@ def rental(device_id: str, pricing: str = "on-demand") -> Price | None:
     return _pick(found) if found else None
 
 
+def on_demand_beside(device_id: str, price: Price) -> Price | None:
+    """What the provider of a rent asked on demand at that time, in the same source; None if no row says it."""
+    found = [
+        row
+        for row in _of_device("rental", device_id, "on-demand")
+        if (row["provider"], row["source"]) == (price.provider, price.source) and row["date"] >= price.date
+    ]
+    return _pick([min(found, key=lambda row: row["date"])]) if found else None
+
+
 def purchase(device_id: str) -> Price | None:
     """Price of one device, USD; None if no row has one.
 

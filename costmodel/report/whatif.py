@@ -100,14 +100,12 @@ def _scale(f: Figures) -> str:
 
 def _buy(f: Figures) -> str:
     what, period = f"{f['devices']:,} × {f['hardware']}", show(f["period"], "s")
-    both = (
-        f"{period} of full use cost {show(f['rent'], 'USD')} rented ({f['offer']}), {show(f['buy'], 'USD')} bought "
-        f"({show(f['purchase'], 'USD')} at once"
-    )
-    paid = f", earned back by saved rent in {show(f['payback'], 's')} of it)" if f["payback"] else ")"
-    if f["break_even"] is None:
-        return f"Buying {what} never pays: {both}{paid}."
-    return f"Buying {what} pays when they work more than {f['break_even']:.0%} of the time: {both}{paid}."
+    both = f"{period} of full use cost {show(f['buy'], 'USD')} bought, {show(f['rent'], 'USD')} rented ({f['offer']})"
+    when = "never costs less than renting"
+    if f["break_even"] is not None:
+        when = f"costs less than renting above {f['break_even']:.0%} utilisation"
+    back = f"pays back in {show(f['payback'], 's')} at full use" if f["payback"] else "never pays back"
+    return f"Buying {what} {when}: {both}. The purchase, {show(f['purchase'], 'USD')}, {back}."
 
 
 def _batch(f: Figures) -> str:
