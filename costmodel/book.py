@@ -8,6 +8,7 @@ from typing import Any
 
 from costmodel.catalog import CatalogError
 from costmodel.job import Assumption, Assumptions, leaves
+from costmodel.profile import ProfileError
 from costmodel.source import Problem, ScenarioError
 
 USER = "stated in the scenario"
@@ -16,10 +17,10 @@ RULE = "costmodel-prior"
 
 @contextmanager
 def named(path: str) -> Iterator[None]:
-    """What `path` of a scenario names is looked up within: a name that the catalog cannot answer is wrong there."""
+    """What `path` of a scenario names is looked up within: what no catalog and no profile answers is wrong there."""
     try:
         yield
-    except CatalogError as error:
+    except (CatalogError, ProfileError) as error:
         raise ScenarioError([Problem("", None, None, path, str(error))]) from None
 
 

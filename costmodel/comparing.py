@@ -9,7 +9,6 @@ from costmodel.api import Estimate
 from costmodel.catalog import CatalogError
 from costmodel.formula import formula
 from costmodel.loading import Override, load
-from costmodel.profile import ProfileError
 from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError
 from costmodel.units import Count, Fraction
@@ -43,7 +42,7 @@ def by_change(scenario: Scenario, changes: Sequence[Override], total: str) -> di
     for number, change in enumerate(changes, 1):
         try:
             after = api.estimate(load(scenario, changes[:number], allow_files=False))
-        except (ScenarioError, CatalogError, ProfileError):
+        except (ScenarioError, CatalogError):
             return None
         if not (before.fits and after.fits):
             return None

@@ -276,7 +276,8 @@ def _layout(book: Book, scenario: Scenario) -> None:
 def _profile(book: Book, scenario: Scenario, device: Device, made: Architecture, compute: str, unpacked: bool) -> None:
     """The constants of the laws, each with a word on what it is."""
     name = scenario.profile or device.profile or profile.shipped(device.id)
-    fitted, judged = str(profile.load(name).get("meaning", f"profile {name}")), "judgement, not a fit"
+    with named("profile"):
+        fitted, judged = str(profile.load(name).get("meaning", f"profile {name}")), "judgement, not a fit"
     for path, constant in profile.constants(name, compute, unpacked).items():
         note = constant.note or (judged if constant.status == "default" else fitted)
         book.found[path] = replace(constant, note=note)

@@ -186,8 +186,25 @@ def test_a_service_whose_requests_queue_up_is_no_answer():
 
 
 def test_what_is_wrong_without_the_axes_is_not_blamed_on_them():
-    with pytest.raises(SweepError, match=r"^hardware: 'h100' fits several products"):
+    with pytest.raises(ScenarioError, match=r"^hardware: 'h100' fits several products"):
         costmodel.sweep(BASE | {"hardware": "h100"}, {"workload.tokens": [1e11]})
+
+
+@pytest.mark.parametrize("over", [{"devices": [8, 16]}, {"hardware": ["h100-sxm", "a10"]}, {"workload.tokens": [1e9]}])
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("profile: nobody", "profile: no profile is called 'nobody'"),
+        ("profile: nowhere.json", "profile: no profile file"),
+        ("costs: {grid: Atlantis}", "costs.grid: unknown grid 'Atlantis'"),
+    ],
+)
+def test_an_unknown_name_in_the_base_file_is_named_where_it_stands(tmp_path, over, line, says):
+    file = tmp_path / "base.yaml"
+    file.write_text(f"model: llama-3.1-8b\nhardware: h100-sxm\ndevices: 8\nworkload: train\n{line}\n")
+    for ask in (lambda: costmodel.sweep(str(file), over), lambda: costmodel.estimate(str(file))):
+        with pytest.raises(ScenarioError, match=re.escape(f"{file}:5:") + r"\d+: " + re.escape(says)):
+            ask()
 
 
 @pytest.mark.parametrize(

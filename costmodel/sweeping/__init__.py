@@ -63,7 +63,8 @@ def sweep(
     queue up without end; and `reason`, which says what. Figures are NaN there. `executor` is None, "processes",
     "dask:ADDRESS" or a concurrent.futures.Executor.
     Raises SweepError for an axis that is empty, unknown or too long, for a value that no scenario accepts, and, if
-    `strict`, for one that contradicts the scenario whatever the other axes say.
+    `strict`, for one that contradicts the scenario whatever the other axes say; ScenarioError and CatalogError for what
+    is wrong without any axis.
     """
     found = stream(
         scenario, over, overrides=overrides, ranges=ranges, executor=executor, strict=strict, most=MOST_POINTS

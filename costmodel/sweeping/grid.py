@@ -144,14 +144,17 @@ class Grid:
                     yield path, None
 
     def _check(self, possible: list[np.ndarray]) -> None:
-        """Raise SweepError for a value that is possible nowhere, in the words of an estimate of its first point."""
+        """Raise SweepError for a value that is possible nowhere, in the words of an estimate of its first point.
+
+        Where the axes have nothing to do with it, that estimate's own error.
+        """
         wrong = [(i, int(np.argmin(seen))) for i, seen in enumerate(possible) if not seen.all()]
         if not wrong:
             return
         point = dict.fromkeys(range(len(self.axes)), 0) | dict(wrong[:1])
         path, words = self._obstacle([change for i, row in point.items() for change in self._said(i, row)])
         if (path, words) == self._obstacle([]):
-            raise SweepError(_line(path, words))  # the axes have nothing to do with it
+            self._try([])
         place, row = next((w for w in wrong if self._obstacle(self._said(*w)) == (path, words)), wrong[0])
         axis = self.axes[place]
         values = ", ".join(cut(f"{v:.15g}" if isinstance(v, float) else str(v)) for v in map(_plain, axis.rows[row]))
@@ -161,11 +164,17 @@ class Grid:
     def _obstacle(self, changes: Sequence[Override]) -> tuple[str, str]:
         """What is wrong with the scenario after some changes: path and words."""
         try:
-            resolved = resolve(load(self.base, changes))
-            engine.settle(numbers(resolved.assumptions), resolved.kind)
+            self._try(changes)
         except (ScenarioError, CatalogError) as error:
             return _words(error)
         return "", ""
+
+    def _try(self, changes: Sequence[Override]) -> None:
+        """The scenario after some changes, settled. Raises ScenarioError, CatalogError."""
+        scenario = load(self.base, changes)
+        with scenario.written.located():
+            resolved = resolve(scenario)
+            engine.settle(numbers(resolved.assumptions), resolved.kind)
 
 
 def _figures_of(resolved: Resolved, arrays: dict[str, np.ndarray], shape: tuple[int, ...], ranges: bool) -> Columns:

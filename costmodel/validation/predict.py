@@ -17,7 +17,6 @@ from costmodel.job import Assumptions, numbers
 from costmodel.loading import load
 from costmodel.ops import total
 from costmodel.outcome import Outcome
-from costmodel.profile import ProfileError
 from costmodel.ranges import DRAWS, normals, stacked, uncertain
 from costmodel.resolve import resolve
 from costmodel.units import Number
@@ -90,7 +89,7 @@ def _answer(question: Question) -> Answer | str:
     try:
         resolved = resolve(load(question.scenario))
     except ValueError as error:
-        if not type(error).__module__.startswith("costmodel.") or isinstance(error, ProfileError):
+        if not type(error).__module__.startswith("costmodel."):
             raise  # no matter of the row: a scenario that cannot be answered says so in errors of its own
         return " ".join(str(error).split())
     # Money and people change no time and no byte: their spread would only take draws.
