@@ -1,6 +1,8 @@
 """What-ifs about devices: mixed fleets, more of them, rented or bought."""
 
+import json
 import math
+import shlex
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,6 +14,7 @@ from costmodel import plan
 from costmodel.advice import dear
 from costmodel.api import estimate
 from costmodel.catalog import prices
+from costmodel.cli.main import run
 from costmodel.costs.money import owned_time
 from costmodel.loading import load
 from costmodel.plan import mixed, owning, scaling
@@ -111,6 +114,22 @@ def test_doubling_ends_where_scenarios_do():
 def test_odd_gains_are_refused(least):
     with pytest.raises(PlanError, match="--least"):
         plan.scale(TRAIN, least)
+
+
+@pytest.mark.parametrize(
+    ("work", "devices"),
+    [({"workload": "serve", "traffic": {"request_rate": "20 /s"}}, 2), ({"workload": "finetune"}, 8)],
+)
+def test_scaling_of_other_work_is_refused_with_the_command_that_answers(capsys, work, devices):
+    with pytest.raises(PlanError, match="write workload: train, or costmodel sweep") as error:
+        plan.scale(TRAIN | {"devices": devices} | work)
+    command = shlex.split(str(error.value).partition(", or costmodel ")[2])
+    assert command[-1] == f"devices={devices}:{32 * devices}:x2"
+    assert run([*command, "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["devices"] == [devices * 2**n for n in range(6)]
+    alone = estimate(TRAIN | {"devices": devices} | work)
+    assert found["totals.cost_usd"][0] == pytest.approx(alone.totals["cost_usd"])
 
 
 # Renting and buying.

@@ -37,12 +37,12 @@ class Answer:
         return render(self)
 
 
-def training(scenario: Scenario, question: str) -> Training:
-    """The scenario's training. Raises PlanError where it does something else."""
+def training(scenario: Scenario, question: str, otherwise: str = "") -> Training:
+    """The scenario's training. Raises PlanError where it does something else, with the command to write otherwise."""
     work = scenario.workload
     if isinstance(work, Training) and work.kind == "train":
         return work
-    raise PlanError(f"{question} is a question about training, not about {work.kind}; write workload: train")
+    raise PlanError(f"{question} is a question about training, not about {work.kind}; write workload: train{otherwise}")
 
 
 def fitting(scenario: Scenario) -> Estimate:

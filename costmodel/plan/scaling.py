@@ -9,13 +9,13 @@ from typing import Any
 from costmodel.api import Estimate, estimate
 from costmodel.fields import MOST_DEVICES
 from costmodel.formula import formula
-from costmodel.loading import Override, load
+from costmodel.loading import Override, as_said, load
 from costmodel.plan.answer import Answer, Column, option, possible, training
 from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.scenario import Scenario
 from costmodel.units import Count, Fraction, Seconds
 
-DOUBLINGS = 10
+DOUBLINGS, SWEPT = 10, 5
 
 
 @formula("g", source="amdahl-1967")
@@ -37,7 +37,7 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
     Raises PlanError, ScenarioError.
     """
     base = load(scenario, [*overrides, ("ranges", False)])
-    training(base, "scaling")
+    training(base, "scaling", f", or {_swept(base)}")
     limit = option(least, "--least", "0.5")
     if limit > 1:
         raise PlanError(f"--least: a doubling gains 1 at most, not {limit:g}; write for example 0.5")
@@ -79,6 +79,15 @@ def scale(scenario: Any, least: str | float = 0.5, overrides: Sequence[Override]
             "paid by time.",
         ),
     )
+
+
+def _swept(base: Scenario) -> str:
+    """The command that answers work of any kind on the scenario's devices and on more."""
+    from costmodel.report.command import command_line
+
+    more = f"devices={base.devices}:{min(base.devices * 2**SWEPT, MOST_DEVICES)}:x2"
+    said = {name: value for name, value in as_said(base).items() if name != "ranges"}
+    return command_line(said, "sweep", "--over", more)
 
 
 def _doublings(base: Scenario, batch: int) -> list[Estimate]:
