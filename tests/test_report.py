@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from costmodel.api import estimate
+from costmodel.catalog import rows
 from costmodel.cli.main import run
 from costmodel.loading import to_yaml
 from costmodel.report import paper
@@ -126,6 +127,14 @@ def test_paragraph_says_what_was_stated_and_numbers_its_sources(answer):
     count = len(re.findall(r"^\[\d+\] \S", listed, re.MULTILINE))
     assert numbers <= set(range(1, count + 1))
     assert max(numbers) == count
+
+
+def test_every_publication_is_cited_by_author_and_title(answer):
+    assert "source document" not in paper.methods(answer)
+    for row in rows("bibliography"):
+        said, year = paper.reference(row["id"]), f" ({row['year']})" if row["year"] else ""
+        assert said.startswith(f"{row['authors']}{year}. {row['title']}. ")
+        assert "source document" not in said
 
 
 def test_latex_cites_what_bibtex_has(answer):

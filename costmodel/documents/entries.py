@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from costmodel.catalog import bibliography
 from costmodel.documents import corrected, literal
 from costmodel.formula import Formula
 
-DOCUMENTS = {
-    "document-0": "The Competition Focus of Large Models: Training Efficiency and Inference Cost",
-    "document-1": "The Focus of Competition among Large Models: Training Efficiency and Inference Cost (short)",
-    "document-2": "Cost Optimisation and Saving Strategies for Applications of Large AI Models",
-    "document-3": "Training Efficiency and Inference Cost of Large Models (concept graph, Adam, Transformer)",
-    "document-4": "Optimising the Cost of Model Training",
-}
+DOCUMENTS = {name: bibliography.entry(name).title for name in (f"document-{n}" for n in range(5))}
 
 
 @dataclass(frozen=True)
