@@ -348,6 +348,8 @@ def _stated(value: float, unit: str) -> dict[str, Any]:
 
 def _told(value: float, error: float, unit: str) -> dict[str, Any]:
     low, high = value * np.exp(-Z90 * error), value * np.exp(Z90 * error)
+    if unit == "fraction":
+        high = min(high, max(1.0, value))  # of a share, unless it was measured above 1
     return {
         "value": _rounded(value),
         "low": _rounded(low),

@@ -22,6 +22,7 @@ from costmodel.outcome import Outcome
 from costmodel.units import Number
 
 DRAWS = 256
+SHARES = ("mfu", "goodput")  # figures that are a share of a whole
 CHANCE = 0.03  # a share that one draw in two hundred reaches where nothing else explains the values
 Z90 = NormalDist().inv_cdf(0.9)
 
@@ -108,11 +109,17 @@ def ranges(
     percentiles, drivers = {}, {}
     for name, values in figures(result).items():
         array = np.broadcast_to(np.asarray(values, dtype=float), (DRAWS,))
-        low, middle, high = map(float, quantiles(array))
+        low, middle, high = map(float, percentiles_of(name, array))
         percentiles[name] = {"p10": low, "p50": middle, "p90": high}
         if name in result.totals:
             drivers[name] = influence(array, spread)
     return percentiles, drivers
+
+
+def percentiles_of(name: str, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """10th, 50th and 90th percentile of a figure: of a share up to 1, beyond which only noise of the laws reaches."""
+    found = quantiles(values)
+    return tuple(np.minimum(found, 1.0)) if name.rpartition(".")[2] in SHARES else found
 
 
 def quantiles(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from costmodel.api import estimate
 from costmodel.calibration import local
 from costmodel.calibration.records import EVIDENCE, read
 from costmodel.cli.main import run
+from costmodel.sweeping import sweep
 
 RECORDS = EVIDENCE / "cpu-epyc-2core-numpy.jsonl"
 RUNS = Path(__file__).parent / "data" / "runs" / "runs.csv"
@@ -133,3 +134,23 @@ def test_a_link_and_a_pipe_are_written_to_and_stay(tmp_path):
     assert pipe.is_fifo()
     assert link.is_symlink()
     assert (tmp_path / "page.html").read_text() == "answer"
+
+
+def test_ranges_of_shares_end_at_one_however_noisy_the_calibration(tmp_path, capsys):
+    noise = iter(range(10_000))
+    noisy = records(
+        tmp_path,
+        lambda line: line | {"time_s": line["time_s"] * (0.3, 1, 3)[next(noise) % 3]} if "time_s" in line else line,
+    )
+    assert run(["calibrate", "--refit", str(noisy)]) == 0
+    made = profile.load("local")
+    shares = [c for law in made["laws"].values() for c in law.values() if c["unit"] == "fraction" and "high" in c]
+    assert any(share["high"] == 1 for share in shares)
+    assert all(share["high"] <= max(1, share["value"]) for share in shares if share["source"] == profile.MEASURED)
+    made["laws"]["framework"]["time_factor"] |= {"low": 0.01, "high": 100.0}
+    profile.keep("noisy", made)
+    fp32 = dict.fromkeys(("compute", "weights", "activations", "gradients"), "fp32")
+    work = {"kind": "train", "tokens": 1e6, "sequence": 64, "global_batch": 4}
+    scenario = {"model": TINY, "hardware": "noisy", "devices": 1, "workload": work, "precision": fp32}
+    answer, swept = estimate(scenario), sweep(scenario, {"devices": [1]}, ranges=True)
+    assert answer.ranges["mfu"]["p90"] == swept["performance.mfu.p90"][0] == 1

@@ -21,7 +21,7 @@ from costmodel.loading import Override, load
 from costmodel.memory import free_bytes
 from costmodel.outcome import Outcome, overloaded
 from costmodel.parallel.layout import rules
-from costmodel.ranges import DRAWS, drawn, quantiles
+from costmodel.ranges import DRAWS, drawn, percentiles_of
 from costmodel.resolve import Resolved, resolve
 from costmodel.scenario import Scenario
 from costmodel.source import ScenarioError, cut
@@ -211,7 +211,7 @@ def _with_ranges(
     job, _ = drawn(assumptions, Layout(*(last(getattr(layout, name)) for name in Layout.__slots__)))
     columns: Columns = {}
     for name, values in _named(engine.outcome(job, resolved.kind)).items():
-        low, _, high = quantiles(np.broadcast_to(values, (*feasible.shape, DRAWS)))
+        low, _, high = percentiles_of(name, np.broadcast_to(values, (*feasible.shape, DRAWS)))
         columns |= {name: found[name]}
         columns |= {f"{name}.{p}": np.where(feasible, v, np.nan) for p, v in (("p10", low), ("p90", high))}
     return columns
