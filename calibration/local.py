@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from costmodel import files
 from costmodel import profile as profiles
 from costmodel.calibration import eager
 from costmodel.calibration.fit import Fit, FitError, columns, fit, predict
@@ -61,7 +62,7 @@ def measure_local(effort: str = "default", on_progress: Told | None = None, resu
     """Measure this machine: torch where it is installed, else NumPy; on its GPU where there is one.
 
     Records are written as they are measured; `resume` goes on with those that an interrupted run left. Progress is told
-    as (what, seconds left). Raises Unavailable or BadFile with one line.
+    as (what, seconds left). Raises Unavailable, BadFile or FileError with one line.
     """
     import time
 
@@ -76,15 +77,20 @@ def measure_local(effort: str = "default", on_progress: Told | None = None, resu
     environment = describe(found, host.cores(), EFFORTS[effort])
     partial = path.with_suffix(".part.jsonl")
     if resume and not partial.exists() and path.exists():
-        partial.write_bytes(path.read_bytes())
+        files.write(partial, path.read_bytes())
     if not (resume and partial.exists()):
-        partial.write_bytes(b"")
+        files.write(partial, b"")
     target, there = opened(partial, environment)
-    with target, pinned(host.cores(), found):
+    target.close()
+    with pinned(host.cores(), found):
 
         def write(record: Record) -> None:
-            target.write(line(dict(record)).encode())
-            target.flush()
+            try:
+                with partial.open("ab") as target:
+                    target.write(line(dict(record)).encode())
+            except OSError as error:
+                instead = "make room and add --resume to the same command; measured points are kept"
+                raise files.unwritable(partial, error, instead) from None
 
         run = Run(found, EFFORTS[effort], environment["id"], write, there, began)
         if on_progress:

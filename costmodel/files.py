@@ -14,6 +14,11 @@ class FileError(ValueError):
     """A file that cannot be written; the message is one line with the file and the reason."""
 
 
+def unwritable(path: Path, error: OSError, instead: str = "name a file in a folder that you can write") -> FileError:
+    """The error that says which file cannot be written, why, and what to do instead."""
+    return FileError(f"{path}: cannot be written ({(error.strerror or 'unknown reason').lower()}); {instead}")
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Write `content` (text as UTF-8) beside `path`, then rename: nobody ever sees a part of it. Raises FileError."""
     with whole(path) as file:
@@ -50,5 +55,4 @@ def whole(path: Path, keep: bool = False) -> Iterator[IO[bytes]]:
             else:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise FileError(f"{path}: cannot be written ({reason}); name a file in a folder that you can write") from None
+        raise unwritable(path, error) from None

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from costmodel import files, profile
 from costmodel.api import estimate
 from costmodel.calibration import local
+from costmodel.calibration.measure.record import read as measured
 from costmodel.calibration.records import EVIDENCE, read
 from costmodel.cli.main import run
 from costmodel.sweeping import sweep
@@ -102,6 +105,24 @@ def test_an_interrupted_calibration_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr(local, "measure_local", stop)
     assert run(["calibrate", "--thorough"]) == 130
     assert "to go on, add --resume to the same command" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no limit on the size of files here")
+@pytest.mark.parametrize(("room", "file", "kept"), [(1024, "records.part.jsonl", 1), (1, "records.lock", None)])
+def test_a_full_disk_is_named_with_its_file_and_measured_points_are_kept(folder, room, file, kept):
+    def full():
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    command = [sys.executable, "-m", "costmodel", "calibrate", "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=full, check=False)
+    assert done.returncode == 2
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"costmodel: {folder / file}: cannot be written (file too large); make room")
+    if kept:
+        assert "add --resume to the same command" in said
+        assert len(measured(folder / file)) >= kept  # a last line that was cut short is left out
 
 
 def test_a_busy_machine_is_told_kept_and_warned_of(tmp_path, capsys):
