@@ -102,7 +102,7 @@ def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
     said = resolved.assumptions["workload.global_batch"].value
     amount, each = items(result.job)
     unit = "tokens" if work.samples is None else "samples"
-    batch, usual = tokens_per_step(work.global_batch, each), usual_batch(result.job, work.sequence)
+    batch, usual = tokens_per_step(work.global_batch, each), usual_batch(result.job, work.sequence, work.tokens)
     if said is None and layout.dp * layout.micro_batch > usual:
         yield (
             f"the global batch grew to {shortened(batch)} {unit}, not about {shortened(tokens_per_step(usual, each))}, "

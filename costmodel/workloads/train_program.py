@@ -11,6 +11,7 @@ from costmodel.compression.formulas import mixed_weight_bytes, read_weight_bytes
 from costmodel.job import Job
 from costmodel.parallel import communication, pipeline
 from costmodel.program import Operator, Program, parameters, summed
+from costmodel.quality.steps import best_batch_tokens
 from costmodel.trace import constant
 from costmodel.units import Number
 from costmodel.workloads.formulas import work as f
@@ -25,17 +26,17 @@ def fill(job: Job) -> Job:
         sequence = f.sequence_default(job.model.max_sequence) if sequence is None else sequence
         tokens = f.total_training_tokens_default(parameters(whole(job, sequence))) if tokens is None else tokens
     if batch is None:
-        batch = usual_batch(job, sequence)
+        batch = usual_batch(job, sequence, tokens)
         if layout.dp is not None and layout.micro_batch is not None:
             batch = f.global_batch_default(batch, layout.dp, layout.micro_batch)
     return replace(job, workload=replace(work, sequence=sequence, tokens=tokens, global_batch=batch))
 
 
-def usual_batch(job: Job, sequence: Number) -> Number:
+def usual_batch(job: Job, sequence: Number, tokens: Number) -> Number:
     """Sequences or samples in a step of a usual run."""
     samples = architecture_of(job.model).samples
     if samples is None:
-        return f.usual_batch(sequence)
+        return f.usual_batch(best_batch_tokens(tokens), sequence)
     return constant(float(samples.batch), "usual batch", f"{samples.name} in a step of a usual run")
 
 
