@@ -1,8 +1,8 @@
 """Ranges: draws of the assumptions go through the same formulas; percentiles and what matters come out.
 
 The draws are a Latin hypercube (McKay et al. 1979): every assumption meets each of its quantiles once, in an order of
-its own. An additive recurrence, which covers few dimensions more evenly, is correlated in a hundred of them and made
-assumptions look important that a total does not depend on.
+its own, which stays when others are stated. An additive recurrence, which covers few dimensions more evenly, is
+correlated in a hundred of them and made assumptions look important that a total does not depend on.
 Each assumption with a spread is drawn log-normally on either side of its value, so that 10 % lie below `low` and
 10 % above `high`.
 """
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from statistics import NormalDist
+from zlib import crc32
 
 import numpy as np
 
@@ -21,25 +22,26 @@ from costmodel.job import Assumption, Assumptions, Job, Layout, assemble, number
 from costmodel.outcome import Outcome
 from costmodel.units import Number
 
-DRAWS = 256
+DRAWS = 512
 SHARES = ("mfu", "goodput")  # figures that are a share of a whole
 CHANCE = 0.03  # a share that one draw in two hundred reaches where nothing else explains the values
 Z90 = NormalDist().inv_cdf(0.9)
 
 
 @lru_cache(maxsize=4)
-def normals(dimensions: int, count: int = DRAWS) -> np.ndarray:
-    """Standard normals of a Latin hypercube, shape (dimensions, count): the same at every call."""
-    cells = np.arange(dimensions * count, dtype=np.uint64).reshape(dimensions, count)
+def normals(names: tuple[str, ...], count: int = DRAWS) -> np.ndarray:
+    """Standard normals of a Latin hypercube, shape (names, count): of one name the same at every call."""
+    own = np.array([crc32(name.encode()) for name in names], dtype=np.uint64)
+    cells = own[:, np.newaxis] * np.uint64(1 << 32) + np.arange(count, dtype=np.uint64)
     ranks = np.argsort(_mixed(cells), axis=1)
     quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / count) for i in range(count)])
     return np.asarray(quantiles[ranks])
 
 
 @lru_cache(maxsize=4)
-def _regression(dimensions: int) -> np.ndarray:
-    """What gives the coefficients of a regression on the draws, each times its spread: shape (dimensions, count)."""
-    z = normals(dimensions)
+def _regression(names: tuple[str, ...]) -> np.ndarray:
+    """What gives the coefficients of a regression on the draws, each times its spread: shape (names, count)."""
+    z = normals(names)
     draws = z - z.mean(axis=1, keepdims=True)
     return np.asarray(np.linalg.solve(draws @ draws.T, draws) * z.std(axis=1, keepdims=True))
 
@@ -68,7 +70,7 @@ def draw(assumption: Assumption, z: np.ndarray) -> np.ndarray:
 def drawn(assumptions: Assumptions, layout: Layout) -> tuple[Job, list[Assumption]]:
     """The job with every uncertain number as an array of draws, in the layout already chosen."""
     spread = uncertain(assumptions)
-    z = normals(len(spread))
+    z = normals(tuple(a.path for a in spread))
     values = {a.path: draw(a, z[i]) for i, a in enumerate(spread)}
     return replace(numbers(assumptions, values), parallelism=layout), spread
 
@@ -145,6 +147,6 @@ def influence(values: np.ndarray, spread: list[Assumption], most: int = 8) -> li
     if not np.all(values > 0) or np.ptp(values) == 0:
         return []
     logs = np.log(values) - np.log(values).mean()
-    squared = (_regression(len(spread)) @ logs) ** 2 / logs.var()
+    squared = (_regression(tuple(a.path for a in spread)) @ logs) ** 2 / logs.var()
     shares = zip((a.path for a in spread), squared.tolist(), strict=True)
     return sorted((s for s in shares if s[1] > CHANCE), key=lambda item: -item[1])[:most]

@@ -59,7 +59,8 @@ def machine(profile: Mapping[str, Any], drawn: bool = False) -> Machine:
     laws = {law: {name: c["value"] for name, c in constants.items()} for law, constants in profile["laws"].items()}
     scatter = dict(profile["scatter"])
     ratios = [law for law in scatter if laws.get(law, {}).get("backward")] if drawn else []
-    z = normals(len(scatter) + len(ratios), DRAWS) if drawn else np.zeros((len(scatter), 1))
+    names = (*scatter, *(f"{law}.backward" for law in ratios))
+    z = normals(names, DRAWS) if drawn else np.zeros((len(names), 1))
     factors: dict[str, Number] = dict.fromkeys(scatter, 1.0)
     if drawn:
         factors = {law: np.exp(value * z[i]) for i, (law, value) in enumerate(scatter.items())}

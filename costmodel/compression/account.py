@@ -94,7 +94,7 @@ def _step(scenario: Scenario, place: int, was: _Point, now: _Point, rate: Assump
     cost = making_cost(time, rate.value)
     ranges = {}
     if scenario.ranges and taken.tokens:
-        z = normals(2)
+        z = normals((utilisation.path, rate.path))
         times = distillation_device_time(taken.tokens, per_token, peak, draw(utilisation, z[0]))
         ranges = {"device_seconds": _band(times), "cost_usd": _band(making_cost(times, draw(rate, z[1])))}
     expected, missing = quality(step, was.resolved.model, before.parameters, after.parameters, width)

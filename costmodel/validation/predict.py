@@ -115,7 +115,7 @@ def _draws(answers: Mapping[str, Answer], asked: Mapping[str, set[str]]) -> dict
         together = [answers[key] for key in keys]
         given = [answer.assumptions for answer in together]
         paths = sorted({a.path for each in given for a in uncertain(each)})
-        z = dict(zip(paths, normals(len(paths)), strict=True))
+        z = dict(zip(paths, normals(tuple(paths)), strict=True))
         job = stacked(given, [answer.outcome.job.parallelism for answer in together], z)
         outcome = engine.outcome(job, together[0].kind)
         figures = {name: FIGURES[name](outcome) for name in set().union(*(asked[key] for key in keys))}
