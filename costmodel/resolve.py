@@ -196,7 +196,7 @@ UNSAID = {
     "samples": "does not apply",
     "epochs": "does not apply",
     "sequence": "the smaller of the model's maximum and 8,192",
-    "global_batch": "of the least loss after so many tokens, and at least half a million tokens",
+    "global_batch": "about 4 M tokens, more after trillions of tokens",
     "requests": "an example; state your own",
     "input_tokens": "an example; state your own",
     "output_tokens": "an example; state your own",

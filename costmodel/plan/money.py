@@ -23,7 +23,7 @@ from costmodel.source import clash
 from costmodel.sweeping import sweep
 
 STEP = 0.03  # between sizes, in ln N
-TOKENS = np.rint(np.geomspace(1e7, 1e17, 21))  # at which training is priced
+TOKENS = np.rint(np.geomspace(1e7, 1e17, 41))  # at which training is priced; between them its cost is about straight
 FIELDS = ("layers", "hidden", "heads", "kv_heads", "ffn")
 PATHS = tuple(f"model.{name}" for name in FIELDS)
 OF_TRAINING = ("workload", "precision", "parallelism", "compression")
@@ -56,12 +56,22 @@ class Sizes:
     per_token: np.ndarray
     tp: np.ndarray
 
-    def trained(self) -> tuple[np.ndarray, np.ndarray]:
-        """Cost [USD] and time [s] of training each size on each of TOKENS: shapes (sizes, tokens)."""
-        over: Axes = {PATHS: [self.row(i) for i in range(len(self.shapes))], "workload.tokens": TOKENS.tolist()}
+    def trained(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cost [USD] and time [s] of training each size on its own `tokens`, sizes along the last axis; NaN for NaN."""
+        asked = np.nonzero(np.isfinite(tokens))
+        rows = [(*self.row(int(i)), float(d)) for i, d in zip(asked[-1], tokens[asked], strict=True)]
+        over: Axes = {(*PATHS, "workload.tokens"): rows}
         found = sweep(self.training, over, strict=False)
-        shape = len(self.shapes), len(TOKENS)
-        return found["totals.cost_usd"].reshape(shape), found["totals.time_s"].reshape(shape)
+        cost, time = np.full((2, *tokens.shape), np.nan)
+        cost[asked], time[asked] = found["totals.cost_usd"], found["totals.time_s"]
+        return cost, time
+
+    def surface(self) -> np.ndarray:
+        """Cost [USD] of training each size on each of TOKENS: shape (sizes, tokens)."""
+        rows = [self.row(i) for i in range(len(self.shapes))]
+        over: Axes = {PATHS: rows, "workload.tokens": TOKENS.tolist()}
+        found = sweep(self.training, over, strict=False)
+        return np.asarray(found["totals.cost_usd"]).reshape(len(rows), len(TOKENS))
 
     def row(self, place: int) -> tuple[Any, ...]:
         """The numbers of a shape that differ between sizes."""

@@ -18,15 +18,14 @@ from costmodel.quality.evidence import NoEvidence
 class Search:
     """A question on a grid of sizes: a loss to reach, or a budget to keep.
 
-    `serving` is the cost of serving each size [USD]; `costs` and `times` are those of training each size on each of
-    TOKENS [USD, s]. All are NaN where a size does not fit.
+    `serving` is the cost of serving each size [USD], `surface` that of training each size on each of TOKENS; costs are
+    NaN where a size does not fit.
     """
 
     grid: Sizes
     quality: Quality
     serving: np.ndarray
-    costs: np.ndarray
-    times: np.ndarray
+    surface: np.ndarray
     loss: float | None
     budget: float | None
 
@@ -35,12 +34,16 @@ class Search:
         if self.loss is not None:
             return np.asarray(self.quality.tokens(known, self.loss, self.grid.parameters))
         left = left_for_training(self.budget, self.serving)
-        pairs = zip(left, self.costs, strict=True)
+        pairs = zip(left, self.surface, strict=True)
         return np.array([np.interp(x, costs, TOKENS, left=np.nan, right=np.nan) for x, costs in pairs])
 
     def total(self, tokens: np.ndarray) -> np.ndarray:
-        """Cost of each size [USD] on so many tokens; a row for each row of `tokens`."""
-        return np.asarray(lifetime_cost(between(self.costs, tokens), self.serving))
+        """Cost of each size [USD], straight between the tokens priced; a row for each row of `tokens`."""
+        at = np.atleast_2d(tokens)
+        left = np.clip(np.searchsorted(TOKENS, at, side="right") - 1, 0, len(TOKENS) - 2)
+        share, size = (at - TOKENS[left]) / (TOKENS[left + 1] - TOKENS[left]), np.arange(len(self.surface))
+        training = self.surface[size, left] * (1 - share) + self.surface[size, left + 1] * share
+        return np.asarray(lifetime_cost(np.where((share >= 0) & (share <= 1), training, np.nan), self.serving))
 
     def choose(self, known: Constants, clipped: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The best of the sizes: its place (−1 for none), its tokens, and its cost or loss; for each row of constants.
@@ -97,12 +100,12 @@ class Search:
         """Why there is no answer: what does not fit. Raises NoEvidence when it is the law that does not answer."""
         scenario = self.grid.training
         where = f"{scenario.devices:,} devices"
-        if not np.isfinite(self.costs).any():
+        if not np.isfinite(self.surface).any():
             return f"no size of family {self.grid.family} can be trained on {where}; use more devices, or others"
         if not np.isfinite(self.serving).any():
             return f"no size of family {self.grid.family} can be served; change hardware or devices of serving"
         if self.budget is not None:
-            least = np.nanmin(lifetime_cost(self.costs[:, 0], self.serving))
+            least = np.nanmin(lifetime_cost(self.surface[:, 0], self.serving))
             if self.budget <= least:
                 return f"the budget of {self.budget:,.0f} USD pays no size; the least is over {least:,.0f} USD"
             raise NoEvidence(f"a budget of {self.budget:.3g} USD leads beyond what {self.quality.law.name} has seen")
@@ -121,14 +124,3 @@ class Search:
             f"write a loss above {best:.3g}, below {worst:.3g}, "
             f"that needs at most {MOST_PER_PARAMETER:g} tokens per parameter"
         )
-
-
-def between(priced: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """What is priced for each size on each of TOKENS, on other tokens, the sizes along their last axis; NaN outside.
-
-    Straight between, as training costs a sum for each step and little else: off by less than a step.
-    """
-    left = np.clip(np.searchsorted(TOKENS, tokens, side="right") - 1, 0, len(TOKENS) - 2)
-    share, size = (tokens - TOKENS[left]) / (TOKENS[left + 1] - TOKENS[left]), np.arange(len(priced))
-    found = priced[size, left] * (1 - share) + priced[size, left + 1] * share
-    return np.where((share >= 0) & (share <= 1), found, np.nan)

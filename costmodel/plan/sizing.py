@@ -10,10 +10,10 @@ import numpy as np
 
 from costmodel.catalog.formats import number_format
 from costmodel.loading import Override, load
-from costmodel.plan.formulas import cost_at_quantile, joined_spread, serving_cost, tokens_per_parameter
+from costmodel.plan.formulas import cost_at_quantile, joined_spread, lifetime_cost, serving_cost, tokens_per_parameter
 from costmodel.plan.money import PlanError, Sizes, sizes
 from costmodel.plan.quality import MOST_PER_PARAMETER, Quality, Served
-from costmodel.plan.search import Search, between
+from costmodel.plan.search import Search
 from costmodel.quality import scaling, steps
 from costmodel.quality.evidence import Expected, NoEvidence, positive
 from costmodel.quality.scaling import BEYOND
@@ -132,23 +132,24 @@ def size(
     scenario, bounds = load(scenario, overrides), (used.parameters[0] / BEYOND, used.parameters[1] * BEYOND)
     grid = sizes(scenario, bounds, serve_tokens, serve)
     other = grid if grid.serving or not follow else sizes(scenario, bounds, max(follow), serve)
-    costs, times = grid.trained()
+    surface = grid.surface()
 
     def search(served_tokens: float, on: Sizes) -> Search:
         serving = np.asarray(serving_cost(on.per_token, served_tokens))
         quality = Quality(used, unique_tokens, _served(on.serving) if on.serving else None)
-        return Search(on, quality, serving, costs, times, loss, budget)
+        return Search(on, quality, serving, surface, loss, budget)
 
     with np.errstate(all="ignore"):  # sizes that never reach the loss, or do not fit, are NaN
         asked, others = search(serve_tokens, grid), {n: search(n, other) for n in follow}
         blank = SizePlan(used, grid.family, serve_tokens, loss, budget, unique_tokens, asked.quality.served)
         if not asked.answered:
             return replace(blank, reason=asked.obstacle())
-        moved = {}
+        known = [n for n, each in others.items() if each.answered]
+        curve, *rest = _curves([asked, *(others[n] for n in known)])
+        curves, moved = dict(zip(known, rest, strict=True)), {}
         for n, each in others.items():
             own = replace(blank, serve_tokens=n, served=each.quality.served)
-            moved[n] = _plan(each, _curve(each), own) if each.answered else replace(own, reason=_why(each))
-        curve = _curve(asked)
+            moved[n] = _plan(each, curves[n], own) if n in curves else replace(own, reason=_why(each))
         return replace(_finished(_plan(asked, curve, blank), asked, curve), moved=moved)
 
 
@@ -226,17 +227,23 @@ class Curve:
         return int(np.argmin(np.where(np.isfinite(self.least), np.abs(np.log(off)), np.inf)))
 
 
-def _curve(search: Search) -> Curve:
-    """All sizes of a search by the constants of its law."""
-    n, known = search.grid.parameters, search.quality.law.constants
-    tokens = np.ceil(search.tokens(known))
-    tokens = np.where(search.quality.seen(n, tokens) & np.isfinite(search.serving), tokens, np.nan)
-    total, losses = search.total(tokens), np.asarray(search.quality.loss(known, n, tokens))
-    least = np.where(np.isfinite(total), total if search.loss is not None else losses, np.inf)
+def _curves(searches: Sequence[Search]) -> list[Curve]:
+    """The curve of each of several searches that train the same sizes: all of them are priced in one sweep."""
+    grid, law = searches[0].grid, searches[0].quality.law
+    n, known = grid.parameters, law.constants
     shape = {name: value for name, value in known.items() if name != "irreducible"}
-    off = n / scaling.balanced_parameters(tokens, **shape)
-    training, time = between(search.costs, tokens), between(search.times, tokens)
-    return Curve(tokens, losses, training, time, total, least, off)
+    tokens = np.array([np.ceil(search.tokens(known)) for search in searches])
+    fits = np.isfinite(searches[0].surface).any(axis=1)
+    good = [fits & s.quality.seen(n, own) & np.isfinite(s.serving) for s, own in zip(searches, tokens, strict=True)]
+    found = []
+    priced = grid.trained(np.where(good, tokens, np.nan))
+    for search, tokens_of, training, time in zip(searches, tokens, *priced, strict=True):
+        total = np.asarray(lifetime_cost(training, search.serving))
+        losses = np.asarray(search.quality.loss(known, n, tokens_of))
+        least = np.where(np.isfinite(total), total if search.loss is not None else losses, np.inf)
+        off = n / scaling.balanced_parameters(tokens_of, **shape)
+        found.append(Curve(tokens_of, losses, training, time, total, least, off))
+    return found
 
 
 def _plan(search: Search, curve: Curve, blank: SizePlan) -> SizePlan:

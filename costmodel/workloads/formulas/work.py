@@ -17,13 +17,10 @@ def sequence_default(max_sequence: Count) -> Count:
     return ops.minimum(max_sequence, 8192)
 
 
-@formula(r"B_{use}", source="brown-2020")
+@formula(r"B_{use}", source="costmodel-prior")
 def usual_batch(best: Count, sequence: Count) -> Count:
-    """Sequences per step: of as many tokens as are best for the loss, or the half million (2¹⁹) that small runs use.
-
-    That is the smallest batch of Brown et al. 2020, Table 2.1. The nearest power of two, as devices can share it.
-    """
-    return 2 ** ops.maximum(ops.floor(ops.log2(ops.maximum(best, 524288) / sequence) + 1 / 2), 0)
+    """Sequences per step that hold about 4 M tokens (2²²), or more where more are best for the loss: a power of two."""
+    return 2 ** ops.maximum(ops.floor(ops.log2(ops.maximum(best, 4194304) / sequence) + 1 / 2), 0)
 
 
 @formula(r"B", source="costmodel-prior")
