@@ -95,7 +95,8 @@ class Training(Base):
         default=None, description="Tokens per sequence; the smaller of the model's maximum and 8,192 if unsaid."
     )
     global_batch: Batch | None = Field(
-        default=None, description="Sequences or samples per optimizer step; about 4 M tokens of text if unsaid, more after trillions."
+        default=None,
+        description="Sequences or samples per optimizer step; if unsaid about 4 M tokens, more after trillions.",
     )
     optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] | None = Field(
         default=None, description="Optimizer; if unsaid what such models are usually trained with: AdamW for text."

@@ -44,7 +44,8 @@ def test_every_assumption_can_be_stated_and_then_answers_as_its_swing(kind):
 
 def test_memory_is_in_bytes(capsys):
     assert run(["sensitivity", *QUICK, "--total", "memory_used_bytes"]) == 0
-    assert re.match(r"Memory of a device is [\d.]+ GB; framework: fragmentation .* moves it most", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert re.match(r"Memory of a device is [\d.]+ GB; framework: fragmentation .* moves it most", said)
 
 
 @pytest.mark.parametrize(
