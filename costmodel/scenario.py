@@ -96,7 +96,7 @@ class Training(Base):
     )
     global_batch: Batch | None = Field(
         default=None,
-        description="Sequences or samples per optimizer step; if unsaid about 4 M tokens, more after trillions.",
+        description="Sequences or samples per optimizer step; if unsaid about 4 M tokens.",
     )
     optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] | None = Field(
         default=None, description="Optimizer; if unsaid what such models are usually trained with: AdamW for text."
