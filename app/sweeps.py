@@ -56,7 +56,7 @@ def differences(parts: Mapping[str, float], unit: str, whole: str, total: float)
 def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
     """A figure along the first axis, a line for each value of the second; with its 80 % range where it has one."""
     figure, said = go.Figure(), []
-    size, axis = _scale(found, name)
+    size, axis = _from_nothing(found, name)
     numeric = _axis(figure.update_xaxes, found, axes[0])
     other = found[axes[1]] if len(axes) > 1 else np.full(len(found["feasible"]), "")
     lines = list(dict.fromkeys(other.tolist()))
@@ -155,7 +155,7 @@ def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
 def compromise(found: Columns, axes: Sequence[str], names: tuple[str, str], front: Sequence[int]) -> Any:
     """Every point by two figures, and the line of those that no other beats in both."""
     x, y = (report.FIGURES[name][0] for name in names)
-    (size_x, across), (size_y, up) = (_scale(found, name) for name in names)
+    (size_x, across), (size_y, up) = (_from_nothing(found, name) for name in names)
     figure, rest = go.Figure(), [p for p in np.flatnonzero(found["feasible"]).tolist() if p not in front]
     for label, places, symbol, colour in (
         ("beaten in both", rest, "circle-open", drawing.GREY),
@@ -182,12 +182,13 @@ def compromise(found: Columns, axes: Sequence[str], names: tuple[str, str], fron
 def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> None:
     """A figure at both ends of each assumption's range, about its value; the widest on top."""
     figure, names = go.Figure(), [swing.label.replace(": ", ":<br>") for swing in swings]
+    size, axis = _scale(value, label, unit)
     for end, colour, pattern in (("low", drawing.PART, ""), ("high", drawing.WHOLE, "/")):
         at = [getattr(swing, f"at_{end}") for swing in swings]
         texts = [show(getattr(swing, end), swing.unit) for swing in swings]
         figure.add_bar(
-            base=value,
-            x=np.subtract(at, value).tolist(),
+            base=value / size,
+            x=(np.subtract(at, value) / size).tolist(),
             y=names,
             orientation="h",
             name=f"at its {end} end",
@@ -195,22 +196,26 @@ def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> Non
             hovertext=[f"{n} {t}<br>{label} {show(v, unit)}" for n, t, v in zip(names, texts, at, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    figure.add_vline(value, line={"color": drawing.GREY, "width": 1})
+    figure.add_vline(value / size, line={"color": drawing.GREY, "width": 1})
     height = 100 + 36 * len(names)
     figure.update_layout(barmode="overlay", height=height, margin=drawing.MARGIN, legend=drawing.LEGEND)
-    figure.update_xaxes(title=f"{label} [{unit}]", tickformat="~s", fixedrange=True)
+    figure.update_xaxes(**axis)
     drawing.named_rows(figure)
     said = (f"{s.label}: {show(s.at_low, unit)} to {show(s.at_high, unit)}" for s in swings)
     drawing.show_chart(figure, f"{label} at both ends of each assumption. {'; '.join(said)}.")
 
 
-def _scale(found: Columns, name: str) -> tuple[float, dict[str, Any]]:
-    """The unit that a figure is best read in, as its size in SI, and an axis in it, from nothing on."""
-    label, unit = report.FIGURES[name]
-    largest = float(np.nanmax(found[name]))
-    size, axis = (1.0, unit) if unit == "1" else scale(largest, unit)
+def _scale(largest: float, label: str, unit: str) -> tuple[float, dict[str, Any]]:
+    """The unit that a figure is best read in, as its size in SI, and an axis in it."""
+    size, name = (1.0, unit) if unit == "1" else scale(largest, unit)
     form = "~s" if largest >= MANY * size else "~g"
-    return size, {"title": f"{label} [{axis or unit}]", "tickformat": form, "rangemode": "tozero", "fixedrange": True}
+    return size, {"title": f"{label} [{name or unit}]", "tickformat": form, "fixedrange": True}
+
+
+def _from_nothing(found: Columns, name: str) -> tuple[float, dict[str, Any]]:
+    """The scale of a figure of a sweep, on an axis from nothing on."""
+    size, axis = _scale(float(np.nanmax(found[name])), *report.FIGURES[name])
+    return size, axis | {"rangemode": "tozero"}
 
 
 def _axis(update: Any, found: Columns, axis: str) -> bool:

@@ -16,6 +16,7 @@ from costmodel.cli.main import run
 from costmodel.plan.pareto import front
 from costmodel.report import axes, compare, explore, text
 from costmodel.report import sensitivity as swings
+from costmodel.report.quantities import scale
 from costmodel.sweeping import sweep, typed
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
@@ -221,8 +222,10 @@ def test_the_tornado_is_the_librarys(capsys, figure, name):
     moving = swings.moving(found)
     assert [row[:-1] for row in cells(app.dataframe[0])] == swings.cells(moving, name)
     low, high = drawn(app)[0]
-    assert low["base"] == high["base"] == answer.totals[name]
-    ends = [swing.at_high - answer.totals[name] for swing in moving[: swings.ROWS]]
+    value = answer.totals[name]
+    size, _ = scale(value, text.UNITS[name])
+    assert low["base"] == high["base"] == value / size
+    ends = [(swing.at_high - value) / size for swing in moving[: swings.ROWS]]
     assert high["x"] == pytest.approx(ends)
     assert run(shlex.split(command(app, "sensitivity"))[1:]) == 0
     assert capsys.readouterr().out.startswith(swings.sentence(found, answer, name))

@@ -21,6 +21,7 @@ value = at  # of an axis, for reading
 FIGURES = {f"totals.{name}": (label, UNITS[name]) for name, label in LABELS.items()}
 FIGURES |= {f"performance.{name}": figure for name, figure in PERFORMANCE.items()}
 FIGURES |= {"memory.used_bytes": ("memory of a device", "B")}
+ALIKE = 1e-3  # a smaller share of a figure is not seen in three digits
 MORE_IS_BETTER = ("tokens per second", "utilisation", "goodput", "requests per second", "in flight", "replicas")
 TRADE_OFF = {
     "train": ("totals.time_s", "totals.cost_usd"),
@@ -50,10 +51,12 @@ def sentence(found: Columns, axes: Sequence[str], name: str) -> str:
     if f"{name}.p10" in found:
         value, low, high = (float(found[column][place]) for column in (name, f"{name}.p10", f"{name}.p90"))
         best = with_range(value, low, high, unit)
-    text = f"{'Highest' if most else 'Lowest'} {label}: {best}"
+    alike = np.nanmax(found[name]) - np.nanmin(found[name]) <= ALIKE * abs(found[name][place])
+    first = f"{'Highest' if most else 'Lowest'} {label}: {best} at {point(found, axes, place)}."
+    text = f"{label.capitalize()}: {best} everywhere." if alike and len(found["feasible"]) - bad > 1 else first
     are = "is" if bad == 1 else "are"
     rest = f" {bad} of {points} {are} not feasible: {', '.join(_reasons(found))}." if bad else ""
-    return f"{text} at {point(found, axes, place)}.{rest}"
+    return f"{text}{rest}"
 
 
 def front_sentence(found: Columns, axes: Sequence[str], names: tuple[str, str], places: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from costmodel.plan.formulas import saved_share, tokens_per_parameter
-from costmodel.report.quantities import interval, number, show, with_range
+from costmodel.report.quantities import interval, number, show
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
 
@@ -56,9 +56,15 @@ def sentence(plan: SizePlan) -> str:
 
 
 def _with_range(plan: SizePlan, name: str, unit: str) -> str:
-    """A figure with its range, unless steps of layouts hold every draw of the law's constants at the same size."""
-    value, (low, high) = getattr(plan.best, name), plan.ranges.get(name, (0.0, 0.0))
-    return with_range(value, low, high, unit) if low < high / 1.02 else show(value, unit)
+    """A figure with its range."""
+    value, said = getattr(plan.best, name), _spread(plan, name, unit)
+    return f"{show(value, unit)} ({said})" if said else show(value, unit)
+
+
+def _spread(plan: SizePlan, name: str, unit: str) -> str:
+    """The range of a figure; none where steps of layouts hold every draw of the law's constants at the same size."""
+    low, high = plan.ranges.get(name, (0.0, 0.0))
+    return interval(low, high, unit, getattr(plan.best, name)) if low < high / 1.02 else ""
 
 
 def render(plan: SizePlan) -> str:
@@ -122,10 +128,7 @@ def figures(plan: SizePlan) -> list[tuple[str, str, str]]:
         return []
     values = [show(plan.best.parameters, "1"), *_cells(plan.best)]
     units = {"parameters": "1", "tokens": "1", "loss": "1", "total_usd": "USD"}
-    ranges = {
-        name.replace("_usd", " cost"): interval(*ends, units[name], getattr(plan.best, name))
-        for name, ends in plan.ranges.items()
-    }
+    ranges = {name.replace("_usd", " cost"): _spread(plan, name, unit) for name, unit in units.items()}
     return [(name, value, ranges.get(name, "")) for name, value in zip(FIGURES, values, strict=True)]
 
 
@@ -137,8 +140,7 @@ def moved(plans: Mapping[float, SizePlan]) -> list[list[str]]:
             rows.append([show(served, "1"), f"no plan: {plan.reason}", *("" for _ in MOVED[2:])])
         else:
             size = plan.best.parameters
-            spread = interval(*plan.ranges["parameters"], "1", size) if "parameters" in plan.ranges else ""
-            rows.append([show(served, "1"), show(size, "1"), spread, *_cells(plan.best)])
+            rows.append([show(served, "1"), show(size, "1"), _spread(plan, "parameters", "1"), *_cells(plan.best)])
     return rows
 
 

@@ -40,6 +40,7 @@ SCALES = {
     "person": ((1.0, "people"),),
     "fraction": ((1.0, ""),),
 }
+SMALL = 1e-5  # below which a number has an exponent
 ONE = {"1 days": "1 day", "1 years": "1 year", "1 hours": "1 hour", "1 people": "1 person"}
 ONE |= {f"1 {name}": f"1 {name.removesuffix('s')}" for _, name in SCALES["B*month"]}
 
@@ -75,8 +76,10 @@ def number(value: float, digits: int = 3) -> str:
     if value == 0:
         return "0"
     text = f"{value:.{digits}g}"
-    if "e" not in text or abs(value) < 1:
+    if "e" not in text or abs(value) < SMALL:
         return text
+    if abs(value) < 1:
+        return f"{float(text):.9f}".rstrip("0")
     return f"{float(text):,.0f}" if abs(value) < 1e6 else shortened(value, digits)
 
 
