@@ -118,6 +118,7 @@ class Distil(Base):
 
 Step: TypeAlias = Annotated[Quantise | Prune | Sparsify | Distil, Discriminator("method")]
 ORDER = ("distil", "prune", "sparsify", "quantise")
+WIDE = ("bf16", "fp16", "fp32", "tf32")  # formats to compute in that say nothing of quantisation
 MOST_STEPS = 5
 # Compressions that one word stands for.
 WORDS: dict[str, tuple[dict[str, str], ...]] = {
@@ -191,7 +192,7 @@ def _with_precision(at: str, step: Quantise, precision: Any) -> Iterator[tuple[s
     for name in ("weights", "kv_cache"):
         if getattr(step, name) and getattr(precision, name):
             yield f"{at}.{name}", f"precision.{name} = {getattr(precision, name)} says it too; leave one of them out"
-    if step.weights and precision.compute not in (None, "bf16", "fp16", "fp32", "tf32"):
+    if step.weights and precision.compute not in (None, *WIDE):
         yield (
             f"{at}.weights",
             f"precision.compute = {precision.compute} says how products compute; leave it out, "
