@@ -55,7 +55,7 @@ def command(
     """
     from costmodel.advice import idle
     from costmodel.loading import load
-    from costmodel.sweeping import MOST_KEPT, MOST_POINTS, gather, stream, typed
+    from costmodel.sweeping import MOST_KEPT, MOST_POINTS, gather, lent, stream, typed
 
     if "-" in (str(out), str(plot)):
         raise click.UsageError("--out and --plot name files; leave --out out to have the table on standard output")
@@ -64,8 +64,9 @@ def command(
         raise click.UsageError("one file is named twice, and would be overwritten; name another for --out or --plot")
     if plot is not None:
         require("plotly", "--plot", "app")
-    source, overrides = read(scenario, flags, changes)
-    base = load(source, overrides)
+    lacking = lent(axes)
+    source, overrides = read(scenario, flags, changes, lacking)
+    base = load(source, overrides, lacking=lacking)
     form = output or (out.suffix.removeprefix(".") if out else "text")
     if form not in FORMS:
         raise click.UsageError(f"{out}: the ending says no form; write .csv, .json or .parquet, or -o csv")
