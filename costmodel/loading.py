@@ -160,6 +160,8 @@ def _resolve(
         written = place[keys[-1]].strip()
         if written.endswith(".json"):
             place[keys[-1]] = _configuration(document, keys, written, base, allow_files)
+        elif allow_files and written.startswith((".", "/")) and (base / written / "config.json").is_file():
+            document.report(keys, f"{cut(written, 120)} is a folder; write {written.rstrip('/')}/config.json")
     profile = document.tree.get("profile")
     if isinstance(profile, str) and profile.strip().endswith(".json"):
         document.tree["profile"] = str(base / profile.strip())

@@ -82,3 +82,21 @@ def test_what_is_no_file_is_no_profile(name, folder, capsys):
         assert run(["estimate", "examples/llama-3.1-8b.yaml", "--set", f"profile={said}"]) == 2
         assert "no profile" in capsys.readouterr().err
     assert run(["catalog", "profiles", name]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("costs.grid=US-VA", r"did you mean '\w+:[\w-]+' or '\w+:[\w-]+' or '\w+:[\w-]+'\?"),
+        ("costs.grid=US-TX", "did you mean 'azure:south-central-us'"),
+        ("model=8b", "did you mean '[^']*8b'"),
+    ],
+)
+def test_the_nearest_names_are_those_that_were_meant(change, says, capsys):
+    assert run(["estimate", "examples/llama-3.1-70b-serve.yaml", "--set", change]) == 2
+    error = capsys.readouterr().err
+    assert re.search(says, error)
+    for name in re.findall(r"'([^']*)'", error.partition("did you mean")[2]):
+        assert (
+            run(["estimate", "examples/llama-3.1-70b-serve.yaml", "--set", f"{change.partition('=')[0]}={name}"]) == 0
+        )

@@ -267,3 +267,11 @@ def test_an_axis_supplies_what_a_scenario_lacks(axis, flags, tmp_path, capsys):
     assert run(["sweep", str(tmp_path / "s.yaml"), "--over", axis, "-o", "csv"]) == 0
     assert run(["sweep", *flags[:-2], "--over", axis]) == 2
     assert f"or {flags[-2]};" in capsys.readouterr().err
+
+
+def test_mappings_are_written_as_in_a_scenario(capsys):
+    axis = "workload={kind: train},{kind: train, tokens: 1e12}"
+    assert run(["sweep", "examples/llama-3.1-8b.yaml", "--over", axis]) == 0
+    shown = capsys.readouterr().out
+    assert "workload = {kind: train}" in shown
+    assert "\n{kind: train, tokens: 1e12} " in shown

@@ -67,6 +67,14 @@ def read(
     return {} if scenario is None else scenario, said
 
 
+def apart(scenario: str | None, **files: Path | None) -> None:
+    """Raises UsageError where one file is to be read and written, or written twice; `files` by their option."""
+    named = [Path(name).resolve() for name in (scenario, *files.values()) if name and str(name) != "-"]
+    if len(set(named)) < len(named):
+        options = " or ".join(f"--{option}" for option in files)
+        raise click.UsageError(f"one file is named twice, and would be overwritten; name another for {options}")
+
+
 def require(module: str, user: str, extra: str) -> None:
     """Raises UsageError where the module of an optional dependency is not installed."""
     if find_spec(module) is None:

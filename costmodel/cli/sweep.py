@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costmodel import files
-from costmodel.cli.options import read, require, scenario_options, write
+from costmodel.cli.options import apart, read, require, scenario_options, write
 from costmodel.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def command(
 
     if "-" in (str(out), str(plot)):
         raise click.UsageError("--out and --plot name files; leave --out out to have the table on standard output")
-    named = [Path(name).absolute() for name in (scenario, out, plot) if name]
-    if len(set(named)) < len(named):
-        raise click.UsageError("one file is named twice, and would be overwritten; name another for --out or --plot")
+    apart(scenario, out=out, plot=plot)
     if plot is not None:
         require("plotly", "--plot", "app")
     lacking = lent(axes)
