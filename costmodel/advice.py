@@ -99,7 +99,7 @@ def _remedy(resolved: Resolved, path: str) -> str | None:
     said = getattr(resolved.scenario, section)
     if name not in getattr(type(said), "model_fields", {}):
         return None
-    return f"state yours, such as {to_type(resolved.scenario, stated, resolved.assumptions[path])}"
+    return to_type(resolved.scenario, stated, resolved.assumptions[path])
 
 
 def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
