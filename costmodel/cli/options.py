@@ -69,7 +69,7 @@ def read(
 
 def apart(scenario: str | None, **files: Path | None) -> None:
     """Raises UsageError where one file is to be read and written, or written twice; `files` by their option."""
-    named = [Path(name).resolve() for name in (scenario, *files.values()) if name and str(name) != "-"]
+    named = [Path(name).absolute() for name in (scenario, *files.values()) if name and str(name) != "-"]
     if len(set(named)) < len(named):
         options = " or ".join(f"--{option}" for option in files)
         raise click.UsageError(f"one file is named twice, and would be overwritten; name another for {options}")
