@@ -131,7 +131,7 @@ def test_interrupt_keeps_what_was_measured(tmp_path: Path) -> None:
         (["--quick", "--thorough"], "not allowed with"),
         (["--backend", "jax"], "invalid choice"),
         (["--backend", "numpy", "--device", "cuda"], "runs on the CPU only"),
-        (["--backend", "numpy", "--resume", "nowhere.jsonl"], "nowhere.jsonl: cannot be read (no such file"),
+        (["--backend", "numpy", "--resume", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
         (["records.jsonl"], "unrecognized arguments"),
     ],
 )
