@@ -65,6 +65,9 @@ def _content(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except OSError as problem:
-        raise BadFile(f"{path}: {problem.strerror or 'not a compressed file'}") from None
+        reason = (problem.strerror or "not a compressed file").lower()
+        raise BadFile(
+            f"{path}: cannot be read ({reason}); write the path of records that `costmodel calibrate` measured"
+        ) from None
     except (EOFError, zlib.error):
         raise BadFile(f"{path}: the compressed file is damaged") from None

@@ -15,6 +15,7 @@ from costmodel.outcome import Outcome, overloaded
 from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved
 from costmodel.scenario import Scenario
+from costmodel.stated import to_type
 from costmodel.units import HOUR, shortened
 from costmodel.workloads.formulas.serving import devices_for_rate
 from costmodel.workloads.formulas.step import tokens_per_step
@@ -61,9 +62,10 @@ def dear(resolved: Resolved) -> Iterator[str]:
     if known is not None and usual is not None and known.value > usual.value:
         beside = prices.on_demand_beside(resolved.hardware, known)
         then = f" (there {beside.value * HOUR:.3g} USD/h on demand, {beside.date})" if beside else ""
+        yours = to_type(resolved.scenario, "costs.price", price)
         yield (
             f"costs.pricing: the {asked} price known, {_offer(known)}, is above the usual one on demand, "
-            f"{_offer(usual)}, of another provider or time{then}; set costs.price to an offer of yours"
+            f"{_offer(usual)}, of another provider or time{then}; state an offer of yours, such as {yours}"
         )
 
 
@@ -83,7 +85,8 @@ def narrowing(resolved: Resolved, drivers: Sequence[tuple[str, float]]) -> list[
 
 def _remedy(resolved: Resolved, path: str) -> str | None:
     """How to know an assumption better; None for one that a scenario cannot state."""
-    section, _, name = SAID_AS.get(path, path).partition(".")
+    stated = SAID_AS.get(path, path)
+    section, _, name = stated.partition(".")
     if section == "profile":
         if resolved.assumptions[path].source == profile.MEASURED:
             return None
@@ -94,7 +97,9 @@ def _remedy(resolved: Resolved, path: str) -> str | None:
             return f"{fit} (costmodel calibrate --from-runs RUNS.csv)"
         return "measure the device (docs/calibration.md)"
     said = getattr(resolved.scenario, section)
-    return f"state {section}.{name}" if name in getattr(type(said), "model_fields", {}) else None
+    if name not in getattr(type(said), "model_fields", {}):
+        return None
+    return to_type(resolved.scenario, stated, resolved.assumptions[path])
 
 
 def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:

@@ -55,7 +55,10 @@ class Device:
         if (found := formats.peak(self.peaks, number_format)) is not None:
             return found
         known = ", ".join(f for f in get_args(Format) if formats.peak(self.peaks, f) is not None)
-        raise clash(path, f"hardware {self.name} has no peak for {number_format}; write one of {known}")
+        instead = f"write one of {known}"
+        if path == "precision.compute" and number_format == "int4":
+            instead += "; for weights alone in int4 write compression=int4, or precision.weights=int4"
+        raise clash(path, f"hardware {self.name} has no peak for {number_format}; {instead}")
 
     def figure(self, name: str) -> float:
         """A figure that every device must have. Raises CatalogError."""

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from costmodel.compression.schema import ORDER, Distil, Prune, Quantise, Sparsify
+from costmodel.compression.schema import ORDER, Distil, Prune, Quantise, Sparsify, in_full
 from costmodel.fields import Base, Clash, figure
 from costmodel.scenario import SHORTHAND, Adapters, DeviceSpec, Inference, Scenario, Serving, Staff, Training
 from costmodel.shapes import ModelFamily, ModelShape, RecommenderShape, SpeechShape, TextEncoderShape, VisionShape
@@ -65,31 +65,33 @@ def load(
     base: str | os.PathLike[str] | None = None,
     *,
     allow_files: bool = True,
+    lacking: Mapping[str, Any] | None = None,
 ) -> Scenario:
     """The scenario in a YAML or JSON file, on standard input ("-"), or in a mapping.
 
     `overrides` are texts such as "workload.tokens=1e12" or pairs of a path and a value, applied in order. A `model`
     or `student` that ends in .json is read as a Hugging Face configuration, relative to `base` (None: the scenario's
-    folder), unless `allow_files` is False. Raises ScenarioError.
+    folder), unless `allow_files` is False. `lacking` says what to take for a key of the scenario that is not there.
+    Raises ScenarioError.
     """
     if isinstance(source, Mapping | Scenario):
         document = Document(marks=dict(source.written.marks) if isinstance(source, Scenario) else {})
         document.tree = _plain(source, (), document)
-        return _resolve(document, overrides, Path(base or ""), allow_files)
+        return _resolve(document, overrides, Path(base or ""), allow_files, lacking)
     if not isinstance(source, str | os.PathLike):
         wrong = f"{show(source)} is no scenario; give a path, a mapping or a Scenario"
         raise ScenarioError([Problem("", None, None, "", wrong)])
     name = os.fspath(source)
     if name == "-":
         data = sys.stdin.buffer.read(LARGEST_FILE + 1)
-        return loads(data, overrides, base, file="<stdin>", allow_files=allow_files)
+        return loads(data, overrides, base, file="<stdin>", allow_files=allow_files, lacking=lacking)
     try:
         if not allow_files:
             raise ValueError("files are not read here; give the scenario itself")
         data = read_file(Path(name))
     except ValueError as error:
         raise ScenarioError([Problem(name, None, None, "", str(error))]) from None
-    return loads(data, overrides, Path(name).parent if base is None else base, file=name)
+    return loads(data, overrides, Path(name).parent if base is None else base, file=name, lacking=lacking)
 
 
 def loads(
@@ -99,6 +101,7 @@ def loads(
     *,
     file: str = "scenario",
     allow_files: bool = True,
+    lacking: Mapping[str, Any] | None = None,
 ) -> Scenario:
     """The scenario in YAML or JSON text; `file` is its name in messages. Otherwise as `load`."""
     document = parse(data, file)
@@ -107,7 +110,7 @@ def loads(
         document.problems.append(Problem(file, 1, 1, "", f"{found}; write lines such as 'model: llama-3.1-8b'"))
     if not isinstance(document.tree, dict):
         raise ScenarioError(document.problems)
-    return _resolve(document, overrides, Path(base or ""), allow_files)
+    return _resolve(document, overrides, Path(base or ""), allow_files, lacking)
 
 
 def as_said(scenario: Scenario | Mapping[str, Any]) -> dict[str, Any]:
@@ -142,14 +145,23 @@ def _plain(value: Any, path: Keys, document: Document) -> Any:
     return {key: _plain(inner, (*path, str(key)), document) for key, inner in value.items()}
 
 
-def _resolve(document: Document, overrides: Sequence[Override], base: Path, allow_files: bool) -> Scenario:
+def _resolve(
+    document: Document,
+    overrides: Sequence[Override],
+    base: Path,
+    allow_files: bool,
+    lacking: Mapping[str, Any] | None,
+) -> Scenario:
     """The one way from a document to a scenario: overrides, then files it names, then validation."""
     for override in overrides:
         _override(document, override)
+    document.tree |= {key: value for key, value in (lacking or {}).items() if key not in document.tree}
     for place, keys in _models(document.tree):
         written = place[keys[-1]].strip()
         if written.endswith(".json"):
             place[keys[-1]] = _configuration(document, keys, written, base, allow_files)
+        elif allow_files and written.startswith((".", "/")) and (base / written / "config.json").is_file():
+            document.report(keys, f"{cut(written, 120)} is a folder; write {written.rstrip('/')}/config.json")
     profile = document.tree.get("profile")
     if isinstance(profile, str) and profile.strip().endswith(".json"):
         document.tree["profile"] = str(base / profile.strip())
@@ -295,11 +307,16 @@ def _words(error: ErrorDetails, kind: str, owner: type[Base], path: Keys) -> str
         return error["msg"]
     if kind == "missing":
         return f"is missing; add for example '{path[-1]}: {_example(owner, path[-1])}'"
+    if path[-1] == "adapters" and isinstance(value, str):
+        instead = in_full(value) or in_full("lora")
+        return f"{show(value)} is not accepted; write {instead}"
     if kind == "extra_forbidden" and path in UNMODELLED:
         return f"{path[0]} is not modelled yet; leave it out"
     if kind == "extra_forbidden":
         meant = _elsewhere(path) or _choice(path[-1], list(owner.model_fields), "valid keys are")
         return f"unknown key {show(path[-1])}{meant}"
+    if kind == "literal_error" and path[0] == "precision" and (stored := isinstance(value, str) and in_full(value)):
+        return f"{show(value)} is no format to compute in; write {stored}"
     if kind == "literal_error":
         return f"{show(value)} is not accepted{_choice(value, _quoted(context['expected']))}"
     if kind == "union_tag_invalid":

@@ -202,8 +202,19 @@ def _path(name: str) -> Path | None:
 
 def names() -> list[str]:
     """The profiles that can be asked for by name: those that ship, and the user's own."""
-    found = {path.stem for folder in (user_folder(), FOLDER) for path in folder.glob("*.json")}
+    found = {path.stem for folder in (user_folder(), FOLDER) for path in folder.glob("*.json") if path.is_file()}
     return sorted(filter(NAME.fullmatch, found))
+
+
+def broken() -> dict[str, str]:
+    """What is wrong with each profile that cannot be read, by name."""
+    found = {}
+    for name in names():
+        try:
+            load(name)
+        except ProfileError as error:
+            found[name] = str(error)
+    return found
 
 
 def shipped(device: str | None) -> str:
@@ -222,13 +233,8 @@ def machine(name: str) -> dict[str, Any] | None:
 
 def machines() -> list[str]:
     """The profiles of machines measured as a whole, this machine's first; a broken one says so when it is loaded."""
-    found = []
-    for name in names():
-        try:
-            measured = machine(name) is not None
-        except ProfileError:
-            measured = True
-        found += [name] * measured
+    unread = broken()
+    found = [name for name in names() if name in unread or machine(name) is not None]
     return sorted(found, key=lambda name: (name != LOCAL, name))
 
 
@@ -243,6 +249,8 @@ def load(name: str) -> dict[str, Any]:
     if path is None:
         raise ProfileError(f"no profile is called {name[:60]!r}; there are: {', '.join(names())}")
     try:
+        if not path.is_file():  # a pipe would keep its reader waiting
+            raise OSError
         changed = path.stat().st_mtime_ns
     except (OSError, ValueError):
         said = f"no profile file {name[:200]!r}; write its path, or one of {', '.join(names())}"

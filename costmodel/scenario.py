@@ -233,7 +233,11 @@ class Costs(Base):
             either("team", "needs academic, industry, frontier, none, or a mapping {people: 3, rate: 150000 USD/year}"),
         ]
         | None
-    ) = Field(default=None, description="Who works on it: a preset, or people and their rate.")
+    ) = Field(
+        default=None,
+        description="Who works on it: a preset, or people and their rate.",
+        examples=["{people: 3, rate: 150000 USD/year}"],
+    )
     storage: Annotated[float, Figure("0.023 USD/GB-month", "0 USD/GB-month", "1000 USD/GB-month", "USD/B/s")] | None = (
         Field(default=None, description="Price of storage.")
     )

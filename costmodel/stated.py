@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,21 @@ def rule(assumption: Assumption) -> Figure:
     high = max(1.0, own) if assumption.unit == "fraction" else high
     example, least, most = (f"{float(f'{value:.4g}'):.15g}{written}" for value in (own, low, high))
     return Figure(example, least, most, "" if plain else assumption.unit)
+
+
+def to_type(scenario: Scenario, path: str, assumption: Assumption) -> str:
+    """What states an assumption at `path`, `path_of` it or a field that decides on it: --set PATH=VALUE.
+
+    The value is one that is accepted there, to be replaced by one's own.
+    """
+    section, _, name = path.partition(".")
+    if section == SECTION:
+        value = rule(assumption).example
+    else:
+        info = type(getattr(scenario, section)).model_fields[name]
+        written = figure(info)
+        value = written.example if written else str((info.examples or [""])[0])
+    return f"--set {path}={shlex.quote(value)}"
 
 
 def stated(scenario: Scenario, found: Assumptions, source: str) -> Assumptions:

@@ -175,3 +175,8 @@ def test_ranges_of_shares_end_at_one_however_noisy_the_calibration(tmp_path, cap
     scenario = {"model": TINY, "hardware": "noisy", "devices": 1, "workload": work, "precision": fp32}
     answer, swept = estimate(scenario), sweep(scenario, {"devices": [1]}, ranges=True)
     assert answer.ranges["mfu"]["p90"] == swept["performance.mfu.p90"][0] == 1
+
+
+def test_records_that_are_not_there(capsys):
+    assert run(["calibrate", "--refit", "nope"]) == 2
+    assert "nope: cannot be read (no such file or directory); write the path of records" in capsys.readouterr().err

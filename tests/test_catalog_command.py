@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 
 import pytest
@@ -56,3 +57,46 @@ def test_lists_as_csv(table, capsys):
     lines = list(csv.reader(capsys.readouterr().out.splitlines()))
     assert len(lines) > 5
     assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize("table", ["hardware", "engines", "profiles"])
+def test_a_broken_profile_is_named_and_the_others_are_listed(table, folder, capsys):
+    assert run(["catalog", table, "-o", "json"]) == 0
+    whole = capsys.readouterr().out
+    (folder / "mine.json").write_text("{")
+    (folder / "folder.json").mkdir()
+    os.mkfifo(folder / "pipe.json")
+    assert run(["catalog", table, "-o", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == whole
+    assert err.splitlines() == [
+        f"costmodel: left out: {folder}/mine.json: is not JSON; make it anew with `costmodel calibrate`"
+    ]
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder"])
+def test_what_is_no_file_is_no_profile(name, folder, capsys):
+    (folder / "folder.json").mkdir()
+    os.mkfifo(folder / "pipe.json")
+    for said in (name, str(folder / f"{name}.json")):
+        assert run(["estimate", "examples/llama-3.1-8b.yaml", "--set", f"profile={said}"]) == 2
+        assert "no profile" in capsys.readouterr().err
+    assert run(["catalog", "profiles", name]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("costs.grid=US-VA", r"did you mean '\w+:[\w-]+' or '\w+:[\w-]+' or '\w+:[\w-]+'\?"),
+        ("costs.grid=US-TX", "did you mean 'azure:south-central-us'"),
+        ("model=8b", "did you mean '[^']*8b'"),
+    ],
+)
+def test_the_nearest_names_are_those_that_were_meant(change, says, capsys):
+    assert run(["estimate", "examples/llama-3.1-70b-serve.yaml", "--set", change]) == 2
+    error = capsys.readouterr().err
+    assert re.search(says, error)
+    for name in re.findall(r"'([^']*)'", error.partition("did you mean")[2]):
+        assert (
+            run(["estimate", "examples/llama-3.1-70b-serve.yaml", "--set", f"{change.partition('=')[0]}={name}"]) == 0
+        )

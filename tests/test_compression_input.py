@@ -19,6 +19,7 @@ from costmodel.source import ScenarioError
     ("compression", "path", "words"),
     [
         ("int44", "compression", "is no compression; write one of none, fp8"),
+        ("qlora", "compression", "write workload={kind: finetune, adapters: {rank: 16}} and compression=nf4"),
         (5, "compression", "needs a list of steps"),
         (["int4"], "compression.0", "needs a step"),
         ([{}], "compression.0.method", "is missing; write distil, prune, sparsify, quantise"),
@@ -117,3 +118,30 @@ def test_command_line(capsys):
     assert "weights of the model" in capsys.readouterr().out
     assert run(["estimate", same, "--set", "compression.0.group=7"]) == 2
     assert "compression.0.group" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["q4-k-m", "int3", *get_args(Recipe)])
+@pytest.mark.parametrize("said", ["precision", "precision.weights", "compression"])
+def test_what_is_to_be_written_for_a_word_can_be_written(word, said):
+    with pytest.raises(ScenarioError) as refused:
+        load(BIG, [f"{said}={word}"])
+    assert estimate(load(BIG, [refused.value.problems[0].message.partition("; write ")[2]])).compression
+
+
+@pytest.mark.parametrize("change", ["compression=int4", "precision.weights=int4"])
+def test_int4_on_a_device_that_does_not_compute_in_it(change):
+    with pytest.raises(ScenarioError, match=f"for weights alone in int4 write .*{change}"):
+        estimate(load(BIG, ["hardware=h100-sxm", "precision=int4"]))
+    assert estimate(load(BIG, ["hardware=h100-sxm", change])).fits
+
+
+def test_nf4_is_a_word_and_adapters_name_theirs():
+    assert (
+        load(BIG, ["compression=nf4"]).compression
+        == load(BIG, ["compression={method: quantise, weights: nf4}"]).compression
+    )
+    for said in ("workload.adapters=qlora", "workload={kind: finetune, adapters: qlora}"):
+        with pytest.raises(ScenarioError, match="'qlora' is not accepted; write workload=") as refused:
+            load(BIG, [said])
+    changes = refused.value.problems[0].message.partition("; write ")[2].split(" and ")
+    assert estimate(load(BIG, changes)).compression

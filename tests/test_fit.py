@@ -248,5 +248,5 @@ def test_damaged_archives_are_refused(tmp_path: Path):
     path.write_bytes(b"\x80\x81\n")
     with pytest.raises(BadFile, match="not a JSON line"):
         records.read(path)
-    with pytest.raises(BadFile, match="No such file"):
+    with pytest.raises(BadFile, match="no such file"):
         records.read(tmp_path / "none")

@@ -178,3 +178,12 @@ def test_files_are_not_read_where_they_must_not():
         load(CONFIGS / "gpt2.json", allow_files=False)
     with pytest.raises(ArchitectureError):
         shape({})
+
+
+def test_a_folder_with_a_config_is_not_yet_its_name(tmp_path):
+    (tmp_path / "llama").mkdir()
+    (tmp_path / "llama" / "config.json").write_text("{}")
+    rest = {"hardware": "h100-sxm", "devices": 1, "workload": "serve"}
+    for folder, base in ((f"{tmp_path}/llama/", None), ("./llama", tmp_path)):
+        with pytest.raises(ScenarioError, match=r"llama/? is a folder; write .*llama/config\.json"):
+            load({"model": folder} | rest, base=base)

@@ -168,6 +168,22 @@ def test_the_cheapest_without_evidence_stands_beside_the_cheapest_with_it():
     assert "With evidence it is to quantise fp8" in said
 
 
+def test_formats_of_the_scenario_give_way_to_those_of_the_compressions():
+    plain = plan.compress(SERVE)
+    for precision in ("fp8", {"weights": "int4"}, {"compute": "fp8", "weights": "bf16"}):
+        narrow = plan.compress(SERVE | {"precision": precision})
+        assert narrow.columns == plain.columns
+        assert narrow.notes[0].startswith("Without precision.")
+
+
+def test_of_the_usual_compressions_those_are_left_out_that_cannot_be():
+    answer = plan.compress(SERVE | {"hardware": "a100-sxm-80gb"})  # which computes in no fp8
+    assert len(column(answer, "compression")) == 2
+    assert answer.notes[0] == "Without fp8: hardware a100-sxm-80gb has no peak for fp8."
+    with pytest.raises(PlanError, match="compression does not apply to workload train"):
+        plan.compress(SERVE | {"workload": "train"})
+
+
 # Every question.
 
 

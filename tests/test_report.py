@@ -209,3 +209,13 @@ def test_the_schema_refuses(change):
     jsonschema.Draft202012Validator(schema()).validate(good)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema()).validate(good | change)
+
+
+@pytest.mark.parametrize("options", [["--html", "s.yaml"], ["--bibtex", "./s.yaml"], ["--html", "a", "--bibtex", "a"]])
+def test_a_report_overwrites_no_scenario(options, tmp_path, monkeypatch, capsys):
+    said = Path("examples/llama-3.1-8b.yaml").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_bytes(said)
+    assert run(["report", "s.yaml", *options]) == 2
+    assert "one file is named twice" in capsys.readouterr().err
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [said]

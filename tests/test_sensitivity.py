@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shlex
 
 import pytest
 
@@ -10,11 +11,14 @@ import costmodel
 from costmodel.cli.main import run
 from costmodel.job import Assumption
 from costmodel.loading import loads, to_yaml
+from costmodel.report.sensitivity import moving, remedy
+from costmodel.resolve import resolve
 from costmodel.source import ScenarioError
 from costmodel.stated import path_of, rule
 from costmodel.tornado import SensitivityError
 
 BASE = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": 64, "workload": {"kind": "train", "tokens": 1e12}}
+PRICES = {"h100-sxm": {}, "cpu-epyc-2core": {"price": "1 USD/h"}}
 QUICK = ["--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--devices", "64", "--workload", "train"]
 
 
@@ -46,6 +50,23 @@ def test_memory_is_in_bytes(capsys):
     assert run(["sensitivity", *QUICK, "--total", "memory_used_bytes"]) == 0
     said = capsys.readouterr().out
     assert re.match(r"Memory of a device is [\d.]+ GB; framework: fragmentation .* moves it most", said)
+
+
+@pytest.mark.parametrize("kind", ["train", "finetune", "serve", "infer"])
+@pytest.mark.parametrize("device", PRICES)
+def test_what_is_said_of_every_swing_can_be_typed(kind, device):
+    base = BASE | {"workload": kind, "hardware": device, "model": "llama-3.2-1b", "costs": PRICES[device]}
+    answer = costmodel.estimate(base | {"ranges": False})
+    for swing in moving(costmodel.sensitivity(base)):
+        flag, change = shlex.split(remedy(swing, answer))
+        assert flag == "--set"
+        stated = resolve(costmodel.load(base, [change])).assumptions[swing.path]
+        assert stated.status == "given", change
+
+
+def test_the_text_says_what_to_type(capsys):
+    assert run(["sensitivity", *QUICK]) == 0
+    assert "for example: --set assumptions.costs.team='8 people'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -328,3 +328,9 @@ def test_bad_axes(over, says):
         costmodel.sweep(BASE, over)
     assert says in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_axis_supplies_what_a_scenario_lacks():
+    devices = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "workload": "serve"}
+    found = costmodel.sweep(devices, {"devices": [2, 4]})
+    assert found["totals.cost_usd"][1] == pytest.approx(costmodel.estimate(devices | {"devices": 4}).totals["cost_usd"])

@@ -246,3 +246,32 @@ def test_an_axis_that_moves_nothing_is_told(capsys):
     assert "costs.utilisation: of bought hardware, without effect on rented" in capsys.readouterr().err
     assert run(["sweep", "examples/llama-3.1-8b.yaml", axis, "--set", "costs.pricing=own"]) == 0
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("axis", "flags"),
+    [
+        ("hardware=h100-sxm,a100-sxm-80gb", ["--devices", "8", "--model", "llama-3.1-8b", "--workload", "serve"]),
+        ("devices=8:16:x2", ["--hardware", "h100-sxm", "--model", "llama-3.1-8b", "--workload", "serve"]),
+        (
+            "workload={kind: train},{kind: serve}",
+            ["--hardware", "h100-sxm", "--model", "llama-3.1-8b", "--devices", "8"],
+        ),
+    ],
+)
+def test_an_axis_supplies_what_a_scenario_lacks(axis, flags, tmp_path, capsys):
+    assert run(["sweep", *flags, "--over", axis, "-o", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    names = dict(zip((flag.removeprefix("--") for flag in flags[::2]), flags[1::2], strict=True))
+    (tmp_path / "s.yaml").write_text(json.dumps(names))
+    assert run(["sweep", str(tmp_path / "s.yaml"), "--over", axis, "-o", "csv"]) == 0
+    assert run(["sweep", *flags[:-2], "--over", axis]) == 2
+    assert f"or {flags[-2]};" in capsys.readouterr().err
+
+
+def test_mappings_are_written_as_in_a_scenario(capsys):
+    axis = "workload={kind: train},{kind: train, tokens: 1e12}"
+    assert run(["sweep", "examples/llama-3.1-8b.yaml", "--over", axis]) == 0
+    shown = capsys.readouterr().out
+    assert "workload = {kind: train}" in shown
+    assert "\n{kind: train, tokens: 1e12} " in shown

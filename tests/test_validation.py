@@ -14,7 +14,7 @@ import costmodel
 from costmodel.report.validation import as_text
 from costmodel.validation import measures, training
 from costmodel.validation.summary import Result, Validation, statistics
-from costmodel.validation.table import read
+from costmodel.validation.table import TableError, read
 
 DATA = Path(__file__).parent / "data"
 TABLES = {"training": DATA / "training_runs.csv", "inference": DATA / "inference_runs.csv"}
@@ -329,3 +329,45 @@ def test_full_tables(name):
     assert len(answered) > 500
     assert all(r.p10 <= r.p90 and r.naive > 0 for r in answered)
     assert len({(r.row_id, r.metric) for r in found.results}) == len(found.results)
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "instead"),
+    [
+        ("sharding", "zero9", "write one of none, zero1, zero2, zero3, fsdp, hsdp, or leave the cell blank"),
+        ("recompute", "maybe", "write none, selective, full, or what is recomputed, such as selective:mlp"),
+        ("optimizer", "zzz", "write one of adamw, adam, sgd, sgd-momentum"),
+        ("attention_impl", "flush", "write one of flash"),
+        ("kind", "totl", "write one of step, total"),
+    ],
+)
+def test_a_misspelt_word_is_no_guess(tmp_path, column, said, instead):
+    good, wrong = steps(tmp_path, STEP, STEP | {column: said})
+    assert good.skipped is None
+    assert wrong.skipped.startswith(f"{tmp_path / 'runs.csv'}:3: {column}: {said!r} is not accepted; {instead}")
+
+
+def test_a_misspelt_kind_of_test_is_no_guess(tmp_path):
+    with TABLES["inference"].open(encoding="utf-8", newline="") as file:
+        row = next(csv.DictReader(file)) | {"scenario": "contnuous"}
+    found = costmodel.validate(table(tmp_path, row), "inference").results
+    assert all("scenario: 'contnuous' is not accepted; write one of static-batch" in r.skipped for r in found)
+
+
+def test_words_may_have_capitals(tmp_path):
+    words = {"sharding": "ZeRO1", "recompute": "Full", "optimizer": "AdamW", "attention_impl": "Flash", "kind": "Step"}
+    small, capital = steps(tmp_path, *(STEP | {k: f(v) for k, v in words.items()} for f in (str.lower, str)))
+    assert (capital.skipped, capital.predicted) == (None, small.predicted)
+
+
+@pytest.mark.parametrize("said", ["selective:moe+mlp", "full 10 layers", "remat_policy=custom", "up_proj, mlp"])
+def test_policies_of_their_own_are_taken_as_selective(tmp_path, said):
+    (found,) = steps(tmp_path, STEP | {"recompute": said})
+    assert found.skipped is None
+    assert "recompute policy" in found.inferred
+
+
+@pytest.mark.parametrize("said", ["1e30", "1e-30"])
+def test_what_no_size_can_be_is_said_to_be_so(tmp_path, said):
+    with pytest.raises(TableError, match=r"devices: '1e-?30' cannot be: it must lie between 1e-15 and 1e\+21; mend it"):
+        steps(tmp_path, STEP | {"devices": said})

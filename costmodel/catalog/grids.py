@@ -16,6 +16,23 @@ from costmodel.units import unit
 
 BASES = ("generation mix", "location-based", "grid factor", "life cycle", "generation source")
 
+# States of the USA that have a cloud's region, by their code (ISO 3166-2).
+STATES = {
+    "Arizona": "us-az",
+    "California": "us-ca",
+    "Georgia": "us-ga",
+    "Illinois": "us-il",
+    "Iowa": "us-ia",
+    "Ohio": "us-oh",
+    "Oklahoma": "us-ok",
+    "Oregon": "us-or",
+    "South Carolina": "us-sc",
+    "Texas": "us-tx",
+    "Virginia": "us-va",
+    "Washington": "us-wa",
+    "Wyoming": "us-wy",
+}
+
 Row = dict[str, str]
 
 
@@ -60,7 +77,8 @@ def _suggestions() -> dict[str, str]:
         found |= {key(row["code"]): row["code"]}
         if region:
             place = place.partition(",")[0]  # without the country
-            found.setdefault(key(f"{place} {row['code']}"), row["code"])
+            state = next((code for state, code in STATES.items() if place.endswith(state)), "")
+            found.setdefault(key(f"{place} {state} {row['code']}"), row["code"])
         found.setdefault(key(place), row["code"] if region else place)
     return found
 

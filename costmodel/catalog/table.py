@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TypeVar
 DATA = Path(__file__).with_name("data")
 FEW = 12  # names that an error lists in full
 PART = 3  # letters from which on a part of a name says which is meant
+SIZE = re.compile(r"\d+[bBmM]")  # of a model, which stands behind a dash
 SUCH_AS = {"model": "llama-3.1-8b", "hardware": "h100-sxm"}  # where no name is near: entries that any question takes
 
 T = TypeVar("T")
@@ -64,7 +66,8 @@ def unknown(what: str, name: object, ids: Mapping[str, str]) -> CatalogError:
     from difflib import get_close_matches
 
     text = str(name)[:60]
-    within = [k for k in ids if key(text) in k] if len(text) >= PART else []
+    part = f"-{key(text)}" if SIZE.fullmatch(text) else key(text)
+    within = [k for k in ids if part in k] if len(part) >= PART else []
     near = get_close_matches(key(text), within or ids, n=5, cutoff=0.0 if within else 0.5)
     close = list(dict.fromkeys(ids[k] for k in near))[:3]
     known = list(dict.fromkeys(ids.values()))

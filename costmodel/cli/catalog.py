@@ -31,6 +31,9 @@ def command(table: str | None, name: str | None, output: str) -> None:
     if table is None:
         click.echo("\n".join(f"{each:10}{meaning}" for each, meaning in show.TABLES.items()))
         return
+    if name is None:
+        for wrong in show.unreadable(table).values():
+            click.echo(f"costmodel: left out: {wrong}", err=True)
     found = show.entries(table) if name is None else show.found(table, name)
     if output == "json":
         click.echo(json.dumps(found, indent=1))

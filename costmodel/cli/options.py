@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,16 +52,27 @@ def _complete(context: click.Context, parameter: click.Parameter, begun: str) ->
     return [CompletionItem(name) for name in known if name.startswith(begun)]
 
 
-def read(scenario: str | None, flags: dict[str, str | None], changes: tuple[str, ...]) -> tuple[Any, list[str]]:
-    """The scenario's source and the changes to it, flags first."""
+def read(
+    scenario: str | None, flags: dict[str, str | None], changes: tuple[str, ...], lent: Collection[str] = ()
+) -> tuple[Any, list[str]]:
+    """The scenario's source and the changes to it, flags first; keys that are `lent` need not be said."""
     said = [f"{key}={value}" for key in KEYS if (value := flags.get(key)) is not None] + list(changes)
-    missing = [key for key in KEYS if not any(change.startswith(f"{key}=") for change in said)]
+    known = {*lent, *(change.partition("=")[0] for change in said)}
+    missing = [key for key in KEYS if key not in known]
     if scenario is None and missing:
         raise click.UsageError(
             f"no scenario: give a file (or - for standard input), or {' '.join('--' + key for key in missing)}; "
             f"examples: {click.get_current_context().command_path} --help"
         )
     return {} if scenario is None else scenario, said
+
+
+def apart(scenario: str | None, **files: Path | None) -> None:
+    """Raises UsageError where one file is to be read and written, or written twice; `files` by their option."""
+    named = [Path(name).absolute() for name in (scenario, *files.values()) if name and str(name) != "-"]
+    if len(set(named)) < len(named):
+        options = " or ".join(f"--{option}" for option in files)
+        raise click.UsageError(f"one file is named twice, and would be overwritten; name another for {options}")
 
 
 def require(module: str, user: str, extra: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.options import FILE, read, scenario_options, write
+from costmodel.cli.options import FILE, apart, read, scenario_options, write
 
 
 @click.command()
@@ -35,6 +35,7 @@ def command(
     from costmodel.api import estimate
     from costmodel.report import paper
 
+    apart(scenario, html=page, bibtex=bibtex)
     answer = estimate(*read(scenario, flags, changes))
     if page is not None:
         write(page, answer.to_html())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costmodel import files
-from costmodel.cli.options import read, require, scenario_options, write
+from costmodel.cli.options import apart, read, require, scenario_options, write
 from costmodel.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -55,17 +55,16 @@ def command(
     """
     from costmodel.advice import idle
     from costmodel.loading import load
-    from costmodel.sweeping import MOST_KEPT, MOST_POINTS, gather, stream, typed
+    from costmodel.sweeping import MOST_KEPT, MOST_POINTS, gather, lent, stream, typed
 
     if "-" in (str(out), str(plot)):
         raise click.UsageError("--out and --plot name files; leave --out out to have the table on standard output")
-    named = [Path(name).absolute() for name in (scenario, out, plot) if name]
-    if len(set(named)) < len(named):
-        raise click.UsageError("one file is named twice, and would be overwritten; name another for --out or --plot")
+    apart(scenario, out=out, plot=plot)
     if plot is not None:
         require("plotly", "--plot", "app")
-    source, overrides = read(scenario, flags, changes)
-    base = load(source, overrides)
+    lacking = lent(axes)
+    source, overrides = read(scenario, flags, changes, lacking)
+    base = load(source, overrides, lacking=lacking)
     form = output or (out.suffix.removeprefix(".") if out else "text")
     if form not in FORMS:
         raise click.UsageError(f"{out}: the ending says no form; write .csv, .json or .parquet, or -o csv")

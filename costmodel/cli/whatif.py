@@ -114,9 +114,14 @@ COMMANDS = (
 
         \b
         Example:
-          costmodel plan compress examples/llama-3.1-70b-serve.yaml --set precision= --chain none --chain int4
+          costmodel plan compress examples/llama-3.1-70b-serve.yaml
         """,
-        click.option("--chain", metavar="STEPS", multiple=True, help="A compression; may be given several times."),
+        click.option(
+            "--chain",
+            metavar="STEPS",
+            multiple=True,
+            help="A compression; may be given several times; none, fp8 and int4 if unsaid.",
+        ),
     ),
     _question(
         "feed",

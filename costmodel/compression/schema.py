@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictBool
 
@@ -118,6 +118,7 @@ class Distil(Base):
 
 Step: TypeAlias = Annotated[Quantise | Prune | Sparsify | Distil, Discriminator("method")]
 ORDER = ("distil", "prune", "sparsify", "quantise")
+WIDE = ("bf16", "fp16", "fp32", "tf32")  # formats to compute in that say nothing of quantisation
 MOST_STEPS = 5
 # Compressions that one word stands for.
 WORDS: dict[str, tuple[dict[str, str], ...]] = {
@@ -125,19 +126,34 @@ WORDS: dict[str, tuple[dict[str, str], ...]] = {
     "fp8": ({"method": "quantise", "weights": "fp8", "activations": "fp8"},),
     "int8": ({"method": "quantise", "weights": "int8", "activations": "int8", "recipe": "smoothquant"},),
     "int4": ({"method": "quantise", "weights": "int4"},),
+    "nf4": ({"method": "quantise", "weights": "nf4"},),
     "nvfp4": ({"method": "quantise", "weights": "nvfp4", "activations": "nvfp4"},),
     "2:4": ({"method": "sparsify", "pattern": "2:4"},),
 }
+
+
+def in_full(word: str) -> str | None:
+    """What a scenario says for the name of a format, of a recipe or of a way to fine-tune; None for other words."""
+    name = word.strip().lower()
+    if name in WORDS:
+        return f"compression={name}"
+    if name in get_args(Stored):
+        return f"compression={{method: quantise, weights: {name}}}"
+    if name in get_args(Recipe):
+        weights = "q4-k-m" if name == "k-quant" else "int4"
+        return f"compression={{method: quantise, weights: {weights}, recipe: {name}}}"
+    tuning = "workload={kind: finetune, adapters: {rank: 16}}"
+    return {"lora": tuning, "qlora": f"{tuning} and compression=nf4"}.get(name)
 
 
 def _chain(value: Any) -> Any:
     """A chain may be left empty, be one step, or be one word."""
     if isinstance(value, str):
         if value.strip().lower() not in WORDS:
-            raise ValueError(
-                f"{value[:40]!r} is no compression; write one of {', '.join(WORDS)}, "
-                "or steps such as [{method: quantise, weights: int4}]"
+            instead = in_full(value) or (
+                f"one of {', '.join(WORDS)}, or steps such as [{{method: quantise, weights: int4}}]"
             )
+            raise ValueError(f"{value[:40]!r} is no compression; write {instead}")
         return WORDS[value.strip().lower()]
     if isinstance(value, list | tuple) and len(value) > MOST_STEPS:
         raise ValueError(f"has {len(value)} steps, and each method stands once; write at most {MOST_STEPS}")
@@ -191,7 +207,7 @@ def _with_precision(at: str, step: Quantise, precision: Any) -> Iterator[tuple[s
     for name in ("weights", "kv_cache"):
         if getattr(step, name) and getattr(precision, name):
             yield f"{at}.{name}", f"precision.{name} = {getattr(precision, name)} says it too; leave one of them out"
-    if step.weights and precision.compute not in (None, "bf16", "fp16", "fp32", "tf32"):
+    if step.weights and precision.compute not in (None, *WIDE):
         yield (
             f"{at}.weights",
             f"precision.compute = {precision.compute} says how products compute; leave it out, "

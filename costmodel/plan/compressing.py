@@ -8,24 +8,30 @@ from typing import Any
 from costmodel.advice import best_degree
 from costmodel.api import Estimate, estimate
 from costmodel.compression.account import chain_cost, state
+from costmodel.compression.schema import WIDE
 from costmodel.loading import Override, load
 from costmodel.plan.answer import Answer, Column
 from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.quality.evidence import ACCURACY, COLLAPSE, Expected
 from costmodel.resolve import resolve
 from costmodel.scenario import Scenario
+from costmodel.source import ScenarioError
 
 USUAL = ("none", "fp8", "int4")
 
 
-def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Override] = ()) -> Answer:
+def compress(scenario: Any, chain: Sequence[str] | None = None, overrides: Sequence[Override] = ()) -> Answer:
     """Weights, cost and time per token, making and expected quality of a model under several chains of compression.
 
     A chain of steps is written as `compression` in a scenario: int4, or [{method: prune, layers: 0.25}]. Each is served
-    in the tensor-parallel degree that answers most requests, unless one is stated.
+    in the tensor-parallel degree that answers most requests, unless one is stated. Formats that the scenario states in
+    `precision` and a chain says itself are left out. If no chain is named, those of USUAL that the scenario can take.
     Raises PlanError, ScenarioError.
     """
-    base = load(scenario, [*overrides, ("ranges", False)])
+    base, left_out = _unquantised(load(scenario, [*overrides, ("ranges", False)]))
+    if chain is None:
+        chain, cannot = _possible(base)
+        left_out += cannot
     if not chain:
         raise PlanError("no compression is named; write for example --chain none --chain int4")
     answers = [estimate(_laid_out(load(base, [f"compression={text}"]))) for text in chain]
@@ -63,15 +69,47 @@ def compress(scenario: Any, chain: Sequence[str] = USUAL, overrides: Sequence[Ov
             "known": _label(answers[known[0]]) if known else None,
             "known_cost": costs[known[0]] if known else None,
         },
-        tuple(
-            dict.fromkeys(
+        (
+            *left_out,
+            *dict.fromkeys(
                 f"{step.label}: {w}."
                 for a in answers
                 for step in a.compression
                 for w in (*step.warnings, *step.no_evidence)
-            )
+            ),
         ),
     )
+
+
+def _unquantised(scenario: Scenario) -> tuple[Scenario, list[str]]:
+    """The scenario without the formats that a chain says itself, and what was left out, in a line."""
+    compute, weights = scenario.precision.compute, scenario.precision.weights
+    said = {"compute": None if compute in WIDE else compute, "weights": weights}
+    said = {f"precision.{name}": value for name, value in said.items() if value}
+    if not said:
+        return scenario, []
+    words = ", ".join(f"{path} = {value}" for path, value in said.items())
+    line = f"Without {words}: each compression says its own formats, and as it is means unquantised."
+    return load(scenario, [(path, None) for path in said]), [line]
+
+
+def _possible(scenario: Scenario) -> tuple[list[str], list[str]]:
+    """The usual chains that a scenario can take, and in a line each why another cannot be.
+
+    Raises PlanError where it can take none but the model as it is.
+    """
+    cannot: dict[str, str] = {}
+    for text in USUAL:
+        try:
+            resolve(load(scenario, [("compression", text)]))
+        except ScenarioError as error:
+            if not error.clash:
+                raise
+            cannot[text] = error.problems[0].message
+    possible = [text for text in USUAL if text not in cannot]
+    if possible == ["none"]:
+        raise PlanError(next(iter(cannot.values())))
+    return possible, [f"Without {text}: {why.partition(';')[0]}." for text, why in cannot.items()]
 
 
 def _laid_out(scenario: Scenario) -> Scenario:

@@ -106,10 +106,16 @@ def places() -> dict[str, str]:
 
 
 def entries(table: str, part: str = "") -> list[dict[str, Any]]:
-    """The entries of a table that have `part` in one of their names."""
+    """The entries of a table that have `part` in one of their names, without profiles that cannot be read."""
     if table == "prices":
         return [offer for name in listing(table, part) for offer in _offers(name)]
-    return [entry(table, name) for name in listing(table, part)]
+    unread = unreadable(table)
+    return [entry(table, name) for name in listing(table, part) if name not in unread]
+
+
+def unreadable(table: str) -> dict[str, str]:
+    """What is wrong with each profile that a table would list if it could be read, by name."""
+    return profile.broken() if table in ("hardware", "engines", "profiles") else {}
 
 
 def entry(table: str, name: str) -> dict[str, Any]:

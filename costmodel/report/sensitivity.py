@@ -57,7 +57,18 @@ def as_text(swings: Sequence[Swing], answer: Estimate, total: str) -> str:
     lines.append(aligned(rows))
     if len(moving(swings)) > ROWS:
         lines.append(f"{len(moving(swings)) - ROWS} more move it less; -o json lists all with sources.")
+    lines.append(f"To state yours, for example: {remedy(moving(swings)[0], answer)}")
     return "\n".join(lines)
+
+
+def remedy(swing: Swing, answer: Estimate) -> str:
+    """What to type for the assumption of a swing: --set PATH=VALUE."""
+    from costmodel.stated import path_of, to_type
+
+    scenario, assumption = answer.resolved.scenario, answer.resolved.assumptions[swing.path]
+    path = path_of(scenario, swing.path)
+    assert path is not None  # what has a range is no part of a whole
+    return to_type(scenario, path, assumption)
 
 
 def _bar(places: Sequence[float]) -> str:

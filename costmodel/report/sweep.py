@@ -95,4 +95,6 @@ def _bars(values: np.ndarray) -> list[str]:
 
 def at(value: Any) -> str:
     """The value of an axis, as people write it."""
-    return str(value) if isinstance(value, str | bool | np.bool_ | Mapping | Sequence) else show(float(value), "1")
+    if isinstance(value, str | bool | np.bool_ | Mapping | Sequence):
+        return str(value).replace("'", "")  # a mapping as YAML has it
+    return show(float(value), "1")

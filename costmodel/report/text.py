@@ -204,7 +204,8 @@ def _change(answer: Estimate) -> list[str]:
     known = narrowing(answer.resolved, answer.drivers.get("cost_usd", []))[:2]
     if not known:
         return []
-    return [f"To narrow the range, {' and '.join(f'{words} ({share:.0%} of the spread)' for words, share in known)}."]
+    remedies = "; ".join(f"{words} ({share:.0%} of the spread)" for words, share in known)
+    return [f"To narrow the range, with figures of your own: {remedies}."]
 
 
 def _table(answer: Estimate) -> list[str]:

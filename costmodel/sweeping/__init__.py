@@ -12,11 +12,11 @@ from typing import Any
 
 from costmodel.loading import Override, load
 from costmodel.scenario import Scenario
-from costmodel.sweeping.axes import MOST_KEPT, MOST_POINTS, Over, SweepError, read, typed
+from costmodel.sweeping.axes import MOST_KEPT, MOST_POINTS, NEEDED, Over, SweepError, lent, read, typed
 from costmodel.sweeping.executors import workers
 from costmodel.sweeping.grid import Columns, Grid, blank
 
-__all__ = ["MOST_KEPT", "MOST_POINTS", "Stream", "SweepError", "gather", "stream", "sweep", "typed"]
+__all__ = ["MOST_KEPT", "MOST_POINTS", "Stream", "SweepError", "gather", "lent", "stream", "sweep", "typed"]
 
 
 class Stream:
@@ -41,7 +41,8 @@ def stream(
     most: int = MOST_KEPT,
 ) -> Stream:
     """A sweep of at most so many points in pieces that need little memory; otherwise as `sweep`."""
-    base = load(scenario, overrides)
+    lists = {key: list(values) for key, values in over.items() if key in NEEDED and isinstance(values, Sequence)}
+    base = load(scenario, overrides, lacking={key: values[0] for key, values in lists.items() if values})
     return Stream(Grid(base, read(base, over, most), ranges, strict), executor)
 
 

@@ -23,6 +23,7 @@ MOST_POINTS, MOST_KEPT, MOST_WALKED = 20_000_000, 500_000_000, 100_000
 Path = str | tuple[str, ...]
 Over = Mapping[str, Sequence[Any]] | Mapping[Path, Sequence[Any]]
 
+NEEDED = [name for name, info in Scenario.model_fields.items() if info.is_required()]
 # Numbers of a scenario whose name in a job differs.
 RENAMED = {
     "engine.max_sequences": "traffic.max_sequences",
@@ -179,6 +180,18 @@ def typed(base: Scenario, texts: Sequence[str], most: int = MOST_POINTS) -> dict
         whole = rule is not None and rule.whole
         sized = path.startswith(f"{SECTION}.") if rule is None else bool(rule.unit)
         found[path] = [value for word in written.tree for value in _values(cut(path), word, whole, sized, most)]
+    return found
+
+
+def lent(texts: Sequence[str]) -> dict[str, Any]:
+    """What axes as typed lend to a scenario that lacks it: of each key that every scenario needs the first value."""
+    found = {}
+    for text in texts:
+        path, _, listed = (part.strip() for part in text.partition("="))
+        values = parse(f"[{listed}]", path).tree
+        if path in NEEDED and values:
+            first = values[0]
+            found[path] = first.partition(":")[0] if path == "devices" and isinstance(first, str) else first
     return found
 
 

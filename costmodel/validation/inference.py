@@ -30,12 +30,14 @@ from costmodel.validation.question import (
     shards,
     stated,
     whole,
+    word,
     work_of_sample,
 )
 from costmodel.validation.table import Row
 from costmodel.workloads.formulas.work import context_at_half, output_tokens_served, sequence_tokens
 
 ALONE = ("static-batch", "single-stream", "prefill-only", "decode-only")  # a fixed batch, nothing else
+TOGETHER = ("continuous", "server", "offline", "max-throughput")  # requests come and go
 DIRECT = ("ttft_s", "tpot_s", "latency_s", "power_w")
 OF_TOKENS = {  # whose time these are
     **dict.fromkeys(("tpot_s", "seconds_per_output_token"), "output_tokens"),
@@ -74,6 +76,7 @@ def _keeps_up(row: Row) -> bool:
 def ask(row: Row, metric: str) -> Question:
     """The scenario that answers one metric of an inference row. Raises Skip."""
     made = architecture(row)
+    _kind(row)
     if row.text("speculative") not in ("", "0"):
         raise Skip("speculative decoding is not modelled")
     inferred: list[str] = []
@@ -87,7 +90,7 @@ def ask(row: Row, metric: str) -> Question:
             raise Skip("batch not stated")
         if made.samples is None and row.number("input_tokens") is None:
             raise Skip("length of the texts not stated")
-        if row.text("scenario") in ALONE and row.number("tp") is None:
+        if _kind(row) in ALONE and row.number("tp") is None:
             devices = 1  # what goes through once, and alone, runs on one
     phase = _phase(row, metric) if made.generates else "all"
     layout = _parallelism(row, devices, inferred)
@@ -108,9 +111,14 @@ def ask(row: Row, metric: str) -> Question:
     return Question(scenario, "latency_s" if first else metric, tuple(inferred))
 
 
+def _kind(row: Row) -> str:
+    """How requests come in the row's benchmark. Raises Skip."""
+    return word(row, "scenario", (*ALONE, *TOGETHER))
+
+
 def _phase(row: Row, metric: str) -> str:
     """Which part of a request was measured: prefill, decode, or all of it."""
-    kind = row.text("scenario")
+    kind = _kind(row)
     if kind not in ALONE:
         return "all"
     if kind == "prefill-only" or metric in ("ttft_s", "seconds_per_input_token"):
@@ -122,7 +130,7 @@ def _phase(row: Row, metric: str) -> str:
 def _lengths(row: Row, phase: str, generates: bool, inferred: list[str]) -> dict[str, Any]:
     """Prompt and answer in whole tokens; what is unsaid is left to the scenario's defaults."""
     prompt, answer = row.number("input_tokens"), row.number("output_tokens")
-    if row.text("scenario") == "decode-only":
+    if _kind(row) == "decode-only":
         prompt = row.number("context_depth") or prompt or (0 if answer else None)
     elif row.number("context_depth"):
         raise Skip("a prompt behind cached tokens is not modelled")
@@ -146,7 +154,7 @@ def _parallelism(row: Row, devices: int, inferred: list[str]) -> dict[str, Any]:
         layout = {"tp": devices, "pp": 1, "dp": 1}
     elif layout["tp"] is None:
         inferred.append("parallelism")
-        if row.text("scenario") in ALONE:
+        if _kind(row) in ALONE:
             layout["tp"] = devices // ((layout["pp"] or 1) * (layout["dp"] or 1)) or None
     return stated(layout)
 
@@ -161,7 +169,7 @@ def _load(row: Row, devices: int, layout: dict[str, Any], inferred: list[str]) -
     if in_flight is not None:
         replicas = layout.get("dp") or max(1, devices // ((layout.get("tp") or devices) * (layout.get("pp") or 1)))
         return {"concurrency": math.ceil(in_flight / replicas)}, {}
-    if row.text("scenario") in ("single-stream", "prefill-only", "decode-only"):
+    if _kind(row) in ("single-stream", "prefill-only", "decode-only"):
         return {"concurrency": 1}, {}
     inferred.append("load")
     return {"utilisation": 1}, {}

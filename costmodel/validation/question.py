@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -83,6 +83,19 @@ class Kind:
     measured: Callable[[Row], dict[str, float | None]]
     ask: Callable[[Row, str], Question]
     naive: Callable[[Row, Question, Outcome], Number]
+
+
+def word(row: Row, column: str, known: Collection[str]) -> str:
+    """A cell that says one of `known`, in capitals or not, "" when blank. Raises Skip with what may be written."""
+    said = row.text(column).lower()
+    if said and said not in known:
+        raise refused(row, column, f"write one of {', '.join(known)}, or leave the cell blank")
+    return said
+
+
+def refused(row: Row, column: str, instead: str) -> Skip:
+    """Why a row is left out of which a cell cannot be understood: FILE:LINE, the column, and what to write."""
+    return Skip(f"{row.place}: {column}: {row.text(column)[:40]!r} is not accepted; {instead}")
 
 
 def device(row: Row, inferred: list[str]) -> str:

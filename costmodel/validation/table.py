@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -39,10 +40,11 @@ class TableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run: the cells that are not blank, by column; `numbers` has those of number columns."""
+    """One run: the cells that are not blank, by column; `numbers` has those of number columns; `place` is FILE:LINE."""
 
     cells: Mapping[str, str]
     numbers: Mapping[str, float]
+    place: str
 
     def text(self, column: str) -> str:
         """A cell's text, "" when blank."""
@@ -135,9 +137,12 @@ def _row(file: str, line: int, header: list[str], cells: list[str]) -> Row:
             if value is None or not _allowed(value, name):
                 wrong = f"{name}: {said[name][:40]!r} is not {NUMBERS[name]}; write a number, or leave the cell blank"
                 raise _error(file, line, place, wrong)
+            if value and not LEAST <= abs(value) <= MOST:
+                wrong = f"{name}: {said[name][:40]!r} cannot be: it must lie between {LEAST:g} and {MOST:g}"
+                raise _error(file, line, place, f"{wrong}; mend it, or leave the cell blank")
             if value or name not in MEASURED:  # a measured zero says that nothing was measured
                 numbers[name] = value
-    return Row(said, numbers)
+    return Row(said, numbers, f"{file}:{line}")
 
 
 def _number(text: str) -> float | None:
@@ -145,7 +150,7 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if "_" not in text and (value == 0 or LEAST <= abs(value) <= MOST) else None
+    return value if "_" not in text and math.isfinite(value) else None
 
 
 def _allowed(value: float, name: str) -> bool:

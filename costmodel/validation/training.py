@@ -6,6 +6,7 @@ Blank cells follow the rules of `question.RULES` or, where there is none, the de
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from costmodel.catalog import hardware as catalog
@@ -22,11 +23,13 @@ from costmodel.validation.question import (
     number_format,
     other_model,
     parameters,
+    refused,
     shape_of_size,
     shards,
     stated,
     usual_heads,
     whole,
+    word,
     work_of_sample,
 )
 from costmodel.validation.table import Row
@@ -34,6 +37,12 @@ from costmodel.workloads.formulas.step import model_training_flops, step_flops, 
 
 ZERO = {"none": 0, "zero1": 1, "zero2": 2, "zero3": 3, "fsdp": 3, "hsdp": 3}
 OPTIMIZERS = ("adamw", "adam", "sgd", "sgd-momentum")
+OTHER_OPTIMIZERS = ("adafactor", "adagrad", "lamb", "lars", "lion", "muon", "muon+adamw", "rmsprop", "shampoo", "soap")
+KINDS = ("step", "total")
+FUSED = ("flash", "flash1", "flash2", "flash3", "sdpa", "te")
+UNFUSED = "unfused"
+# What is recomputed: nothing, all, or a part; the name of a policy, or the parts that it names.
+PART = re.compile(r"selective\b|full\b|remat_policy=\w|minimal|save_|.*(attn|attention|mlp|proj|norm|moe)", re.DOTALL)
 # What is trained where some weights are frozen, and what becomes of those before.
 ADAPTERS = {"": None, "lora": {"rank": 16}, "qlora-nf4": {"rank": 16}}
 COMPRESSED = {"qlora-nf4": [{"method": "quantise", "weights": "nf4"}]}
@@ -51,7 +60,7 @@ def measured(row: Row) -> dict[str, float | None]:
         found["step_time_s"] = float(measures.step_time_of_rate(batch, sequence, tokens_rate))
     elif sample_rate and batch:
         found["step_time_s"] = float(measures.step_time_of_rate(batch, 1.0, sample_rate))
-    elif row.text("kind") == "total" or tokens_rate or sample_rate:
+    elif row.text("kind").lower() == "total" or tokens_rate or sample_rate:
         found["step_time_s"] = None
     if (memory := row.number("peak_mem_gib")) is not None:
         found["peak_memory_bytes"] = memory * UNITS["GiB"][0]
@@ -62,7 +71,7 @@ def ask(row: Row, metric: str) -> Question:
     """The scenario of a training row. Raises Skip."""
     made = architecture(row)
     if metric == "step_time_s":
-        if row.text("kind") == "total":
+        if word(row, "kind", KINDS) == "total":
             raise Skip("a whole run: its time is a matter of kind totals")
         if global_batch(row) is None:
             raise Skip("global batch not stated")
@@ -168,8 +177,8 @@ def _model(row: Row, inferred: list[str]) -> str | dict[str, Any]:
 
 
 def _optimizer(row: Row, inferred: list[str]) -> str | None:
-    name = row.text("optimizer").lower()
-    if name and name not in OPTIMIZERS:
+    name = word(row, "optimizer", (*OPTIMIZERS, *OTHER_OPTIMIZERS))
+    if name in OTHER_OPTIMIZERS:
         inferred.append("optimizer")
     return name if name in OPTIMIZERS else None
 
@@ -195,10 +204,10 @@ def _parallelism(row: Row, accelerator: str, inferred: list[str]) -> dict[str, A
         inferred.append("parallelism")
     if layout["vp"] is None and (layout["pp"] or 1) > 1:
         inferred.append("interleave")
-    sharding = row.text("sharding")
-    if sharding not in ZERO and (replicas is None or replicas > 1):
+    sharding = word(row, "sharding", ZERO)
+    if not sharding and (replicas is None or replicas > 1):
         inferred.append("zero")
-    if row.text("attention_impl") == "unfused":
+    if word(row, "attention_impl", (*FUSED, UNFUSED)) == UNFUSED:
         inferred.append("unfused attention")
     parallel = row.number("sequence_parallel")
     return stated(
@@ -227,13 +236,15 @@ def _of_devices(
 
 def _recompute(row: Row, inferred: list[str]) -> str | None:
     """None, selective or full; a policy of its own recomputes a part, as selective does."""
-    said = row.text("recompute")
+    said = row.text("recompute").lower()
     if not said:
         inferred.append("recompute")
         return None
     name = said.removeprefix("remat_policy=")
     if name in ("none", "selective", "full"):
         return name
+    if not PART.match(said):
+        raise refused(row, "recompute", "write none, selective, full, or what is recomputed, such as selective:mlp")
     inferred.append("recompute policy")
     return "selective"
 
