@@ -132,15 +132,8 @@ def _training(resolved: Resolved, result: Outcome) -> Iterator[str]:
 
 
 def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
-    answered = result.performance["requests_per_s"]
-    if overloaded(result, resolved.kind):
-        enough = _enough_devices(resolved, result)
-        remedy = f"{enough:,} devices keep up: --set devices={enough}" if enough else "add devices"
-        yield (
-            f"{shortened(answered)} of the {shortened(result.job.traffic.request_rate)} requests/s that arrive "
-            f"are answered, the others queue up without end; {remedy}"
-        )
     if result.feasible and resolved.scenario.parallelism.tp is None:
+        answered = result.performance["requests_per_s"]
         tp, best = best_degree(resolved)
         if best >= CLEARLY * answered:
             yield (
@@ -149,7 +142,7 @@ def _serving(resolved: Resolved, result: Outcome) -> Iterator[str]:
             )
 
 
-def _enough_devices(resolved: Resolved, result: Outcome) -> int | None:
+def enough_devices(resolved: Resolved, result: Outcome) -> int | None:
     """The smallest number of devices that answers all requests, each in its first layout that fits; None if unknown.
 
     So many replicas like the present ones are enough; of the SEARCHED numbers up to there, another layout may do.

@@ -9,10 +9,10 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from costmodel import engine
-from costmodel.advice import warnings
+from costmodel.advice import enough_devices, warnings
 from costmodel.job import RECOMPUTE, Assumption, Layout, numbers
 from costmodel.loading import load
-from costmodel.outcome import Outcome
+from costmodel.outcome import Outcome, overloaded
 from costmodel.resolve import Resolved, resolve
 from costmodel.scenario import Scenario, Training
 from costmodel.source import ScenarioError
@@ -52,16 +52,21 @@ class Estimate:
         return self.outcome.totals
 
     @property
-    def fits(self) -> bool:
-        """Whether the fullest device has room for its part."""
+    def has_room(self) -> bool:
+        """Whether the fullest device has memory for its part."""
         return bool(self.outcome.feasible)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the devices suffice: there is room, and a service answers all requests that arrive."""
+        return self.has_room and not overloaded(self.outcome, self.resolved.kind)
 
     @property
     def remedy(self) -> str | None:
         """The nearest change that fits, as text to type; None when it fits as it is."""
         from costmodel.report.text import as_flags
 
-        return None if self.changes is None else as_flags(self.changes)
+        return None if self.changes is None else as_flags(self)
 
     def __repr__(self) -> str:
         from costmodel.report.text import sentence
@@ -85,9 +90,10 @@ class Estimate:
 
         from costmodel.ranges import figures
 
-        values = {name: {"value": float(value)} for name, value in figures(self.outcome).items()}
+        shown = figures(self.outcome) if self.fits else {"memory_used_bytes": self.outcome.memory_used}
         return pandas.DataFrame.from_dict(
-            {name: value | self.ranges.get(name, {}) for name, value in values.items()}, orient="index"
+            {name: {"value": float(value)} | self.ranges.get(name, {}) for name, value in shown.items()},
+            orient="index",
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def estimate(scenario: Scenario | Mapping[str, Any] | str, overrides: Sequence[s
 
         answer = replace(answer, compression=tuple(account(resolved, result)))
     if not answer.fits:
-        return replace(answer, changes=_nearest(resolved))
+        return replace(answer, changes=_nearest(resolved, result))
     if resolved.scenario.ranges:
         from costmodel.ranges import ranges
 
@@ -150,15 +156,21 @@ def _settled(resolved: Resolved, result: Outcome) -> list[Assumption]:
     return settled
 
 
-def _nearest(resolved: Resolved) -> dict[str, int | str | None]:
-    """The nearest change that makes it fit: of the layout, of what a fine-tune trains, or of the number of devices."""
+def _nearest(resolved: Resolved, result: Outcome) -> dict[str, int | str | None]:
+    """The nearest change that makes it fit: of the layout, of what a fine-tune trains, or of the number of devices.
+
+    Where there is room already, the number of devices that keeps up with the requests.
+    """
+    if result.feasible:
+        enough = enough_devices(resolved, result)
+        return {"devices": enough} if enough else {}
     base = resolved.assumptions
     free = {"parallelism.tp", "parallelism.pp", "parallelism.zero", "parallelism.recompute", "parallelism.micro_batch"}
     stated = [path for path in sorted(free) if base[path].status == "given"]
 
     def fits(changes: Mapping[str, float | None]) -> Layout | None:
-        result = engine.complete(numbers(base, changes), resolved.kind)
-        return result.job.parallelism if result.feasible else None
+        found = engine.complete(numbers(base, changes), resolved.kind)
+        return found.job.parallelism if found.feasible and not overloaded(found, resolved.kind) else None
 
     for path in stated:
         if (layout := fits({path: None})) is not None:

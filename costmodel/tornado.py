@@ -14,6 +14,7 @@ import numpy as np
 from costmodel import engine
 from costmodel.job import numbers
 from costmodel.loading import Override, load
+from costmodel.outcome import overloaded
 from costmodel.ranges import Z90, draw, figures, uncertain
 from costmodel.resolve import resolve
 from costmodel.scenario import Scenario
@@ -43,7 +44,8 @@ def sensitivity(
     """How far each uncertain assumption alone moves a figure, largest first, in the layout of the estimate.
 
     `total` is one of an estimate's ranges, such as "time_s", "cost_usd" or "tokens_per_s".
-    Raises SensitivityError for another name and for a scenario that does not fit, ScenarioError for bad input.
+    Raises SensitivityError for another name and for a scenario that does not fit or keep up, ScenarioError for bad
+    input.
     """
     resolved = resolve(load(scenario, overrides))
     job = engine.settle(numbers(resolved.assumptions), resolved.kind)
@@ -51,8 +53,10 @@ def sensitivity(
     known = list(figures(centre))
     if total not in known:
         raise SensitivityError(f"no figure is called {total[:40]!r}; write one of {', '.join(known)}")
-    if not centre.feasible:
-        raise SensitivityError("the scenario does not fit, so that nothing can be varied; `estimate` says what does")
+    if not centre.feasible or overloaded(centre, resolved.kind):
+        raise SensitivityError(
+            "the scenario does not fit or keep up, so that nothing can be varied; `estimate` says what does"
+        )
     spread = uncertain(resolved.assumptions)
     ends = [draw(a, np.array([-Z90, Z90])) for a in spread]
     values: dict[str, Any] = {}

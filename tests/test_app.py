@@ -93,6 +93,14 @@ def test_what_does_not_fit_says_so_and_one_press_makes_it_fit():
     assert not app.button
 
 
+def test_a_service_that_cannot_keep_up_says_so_and_one_press_gives_it_enough_devices():
+    app = opened(workload="serve", devices="4", set="traffic.request_rate=1000/s")
+    assert "does not keep up" in shown(app)
+    assert not app.metric
+    app.button[0].click().run()
+    assert app.metric
+
+
 def test_what_no_number_of_devices_makes_fit_says_what_else():
     app = opened(model="llama-3.1-70b", devices="1", sequence="1e9")
     assert not app.exception

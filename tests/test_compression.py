@@ -31,7 +31,7 @@ def compressed(*steps, base=LLAMA, **changes):
 
 
 def figures(answer):
-    return state(answer.outcome)
+    return state(answer.outcome, answer.resolved.kind)
 
 
 # Bytes by hand.

@@ -75,12 +75,13 @@ def test_request_rates_are_served_up_to_saturation():
         assert not at(rate).warnings
     beyond = at(2 * most)
     assert beyond.outcome.performance["requests_per_s"] == pytest.approx(most, rel=1e-12)
-    (warning,) = (text for text in beyond.warnings if "the others queue up without end" in text)
-    enough = int(warning.partition("--set devices=")[2])
-    assert not estimate(serve, [f"traffic.request_rate={2 * most} requests/s", f"devices={enough}"]).warnings
-    assert estimate(serve, [f"traffic.request_rate={2 * most} requests/s", f"devices={enough - 1}"]).warnings
-    (endless,) = (text for text in at(1e9).warnings if "queue up" in text)
-    assert endless.endswith("add devices")  # no scenario has so many
+    assert beyond.has_room
+    assert not beyond.fits
+    enough = beyond.changes["devices"]
+    assert estimate(serve, [f"traffic.request_rate={2 * most} requests/s", f"devices={enough}"]).fits
+    assert not estimate(serve, [f"traffic.request_rate={2 * most} requests/s", f"devices={enough - 1}"]).fits
+    assert at(1e9).changes == {}  # no scenario has so many devices
+    assert at(1e9).remedy == "more devices, or a lower traffic.request_rate"
     flying = [at(rate).outcome.performance["sequences_in_flight"] for rate in (1e-6, 0.5 * most, most, 2 * most)]
     assert flying == sorted(flying)
     assert flying[0] == 1

@@ -62,7 +62,7 @@ if answer is not None:
     with place:
         drawing.warn(map(parts.plain, answer.warnings))
     if answer.changes is not None:
-        advice = f"Nearest change that fits: {text.in_words(answer.changes)}"
+        advice = f"Nearest change that fits: {text.in_words(answer)}"
         if answer.changes:
             place.button(advice, on_click=asking.apply, args=(answer.changes,))
         else:

@@ -21,7 +21,7 @@ from costmodel.compression.formulas import (
 from costmodel.compression.making import work
 from costmodel.compression.schema import Distil, Prune, Sparsify, Step
 from costmodel.job import Assumption, Assumptions, numbers
-from costmodel.outcome import Outcome
+from costmodel.outcome import Outcome, overloaded
 from costmodel.quality.distillation import distillation_device_time, distillation_flop_per_token
 from costmodel.quality.evidence import Expected
 from costmodel.ranges import draw, normals
@@ -35,7 +35,7 @@ PER_MILLION = ("cost_per_million_output_tokens_usd", "cost_per_million_tokens_us
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A model at one point of the chain, in SI; times and costs are None where it does not fit the devices.
+    """A model at one point of the chain, in SI; times and costs are None where it does not fit or keep up.
 
     `weights_bytes` and `file_bytes` are those of the whole model in memory and in a file, `kv_bytes_per_token` what a
     token takes in all KV caches; `time_per_token_s` is that of an output token, in training of a token on all devices.
@@ -78,7 +78,8 @@ def account(resolved: Resolved, result: Outcome) -> list[Compression]:
     Raises as `resolve` does.
     """
     scenario, chain = resolved.scenario, resolved.scenario.compression
-    points = [_point(scenario, length) for length in range(len(chain))] + [_Point(state(result), resolved, result)]
+    last = _Point(state(result, resolved.kind), resolved, result)
+    points = [*(_point(scenario, length) for length in range(len(chain))), last]
     rate = _rate(points[-1].outcome, points[-1].resolved.assumptions)
     return [_step(scenario, place, points[place], points[place + 1], rate) for place in range(len(chain))]
 
@@ -154,12 +155,12 @@ def _point(scenario: Scenario, length: int) -> _Point:
     """The scenario with the first `length` steps alone."""
     resolved = resolve(scenario.model_copy(update={"compression": scenario.compression[:length]}))
     result = engine.outcome(engine.settle(numbers(resolved.assumptions), resolved.kind), resolved.kind)
-    return _Point(state(result), resolved, result)
+    return _Point(state(result, resolved.kind), resolved, result)
 
 
-def state(result: Outcome) -> State:
+def state(result: Outcome, kind: str) -> State:
     """The model of an outcome."""
-    job, found, fits = result.job, result.performance, bool(result.feasible)
+    job, found, fits = result.job, result.performance, bool(result.feasible) and not overloaded(result, kind)
     one = whole(job, 1.0)
     in_memory, in_file = (
         model_bytes(one.layers, *(weight_bytes(job, part, file) for part in one.parts)) for file in (False, True)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from costmodel.api import Estimate, estimate
 from costmodel.loading import Override, load
-from costmodel.outcome import overloaded
 from costmodel.plan.money import DoesNotFit, PlanError
 from costmodel.scenario import Scenario, Training
 from costmodel.source import ScenarioError, cut
@@ -49,9 +48,8 @@ def fitting(scenario: Scenario) -> Estimate:
     """The estimate of a scenario. Raises DoesNotFit for one without room, with the nearest change, and for overload."""
     answer = estimate(scenario)
     if not answer.fits:
-        raise DoesNotFit(f"the job does not fit its devices; {answer.remedy}")
-    if overloaded(answer.outcome, scenario.workload.kind):
-        raise DoesNotFit("fewer requests are answered than arrive; write more devices, or a lower traffic.request_rate")
+        lack = "fewer requests are answered than arrive" if answer.has_room else "the job does not fit its devices"
+        raise DoesNotFit(f"{lack}; {answer.remedy}")
     return answer
 
 

@@ -35,7 +35,7 @@ def compress(scenario: Any, chain: Sequence[str] | None = None, overrides: Seque
     if not chain:
         raise PlanError("no compression is named; write for example --chain none --chain int4")
     answers = [estimate(_laid_out(load(base, [f"compression={text}"]))) for text in chain]
-    states = [state(answer.outcome) for answer in answers]
+    states = [state(answer.outcome, answer.resolved.kind) for answer in answers]
     quality = [_quality(answer) for answer in answers]
     costs = [s.cost_per_million_tokens_usd for s in states]
     priced = [c for c in costs if c is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from costmodel.comparing import relative_difference
@@ -11,13 +11,12 @@ from costmodel.report.quantities import show
 from costmodel.report.sweep import at
 from costmodel.report.table import aligned
 from costmodel.report.table import as_csv as csv_text
-from costmodel.report.text import LABELS, PERFORMANCE, UNITS
+from costmodel.report.text import LABELS, PERFORMANCE, UNITS, lacks
 from costmodel.scenario import as_tree
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
 
-NO_FIT = "does not fit"
 SAME = 0.0005  # a smaller relative difference is shown as none
 
 
@@ -35,13 +34,15 @@ def sentence(answers: Mapping[str, Estimate]) -> str:
     """How two differ, or which of several is best; what does not fit is named."""
     first, *rest = answers
     fitting = {name: answer.totals | answer.outcome.performance for name, answer in answers.items() if answer.fits}
-    lacking = [name for name in answers if name not in fitting]
-    lacks = f"{', '.join(lacking)} {NO_FIT if len(lacking) == 1 else 'do not fit'}." if lacking else ""
+    lacking: dict[str, list[str]] = {}
+    for name in (name for name in answers if name not in fitting):
+        lacking.setdefault(lacks(answers[name]), []).append(name)
+    short = " ".join(f"{', '.join(n)} {'does' if len(n) == 1 else 'do'} {lack}." for lack, n in lacking.items())
     about, *others = {ABOUT.get(answer.resolved.kind, JOB) for answer in answers.values()}
     if others:
         return "Scenarios of different kinds: their figures do not answer the same question."
     if not rest or not fitting:
-        return lacks
+        return short
     if len(fitting) == 2 == len(answers):
         (_, theirs), (name, own) = fitting.items()
         said = (
@@ -51,7 +52,7 @@ def sentence(answers: Mapping[str, Estimate]) -> str:
         )
         return f"{name} against {first}: {'; '.join(said)}."
     said = (_best(fitting, first, *measure) for measure in about)
-    return " ".join([*said, lacks]).strip()
+    return " ".join([*said, short]).strip()
 
 
 def _best(found: Mapping[str, Mapping[str, float]], first: str, figure: str, label: str, unit: str) -> str:
@@ -76,18 +77,18 @@ def signed(value: float | None, base: float | None) -> str:
 def rows(answers: Mapping[str, Estimate], differences: bool = False) -> list[list[str]]:
     """One row per figure, one column per scenario; with `differences`, those from the first in per cent, too."""
     found = list(answers.values())
-    lines = []
+    lines, none = [], [f"does {lacks(a)}" for a in found]
     for name, label in LABELS.items():
-        lines.append(_line(label, UNITS[name], [a.totals[name] if a.fits else None for a in found], differences))
+        lines.append(_line(label, UNITS[name], [a.totals[name] if a.fits else None for a in found], differences, none))
     for name, (label, unit) in PERFORMANCE.items():
         if any(name in a.outcome.performance for a in found):
             figures = [a.outcome.performance.get(name) if a.fits else None for a in found]
-            lines.append(_line(label, unit, figures, differences, "–"))
-    return [*lines, _line("memory of a device", "B", [a.outcome.memory_used for a in found], differences)]
+            lines.append(_line(label, unit, figures, differences, ["–"] * len(found)))
+    return [*lines, _line("memory of a device", "B", [a.outcome.memory_used for a in found], differences, none)]
 
 
-def _line(label: str, unit: str, figures: list[float | None], differences: bool, none: str = NO_FIT) -> list[str]:
-    shown = [none if figure is None else show(figure, unit) for figure in figures]
+def _line(label: str, unit: str, figures: list[float | None], differences: bool, none: Sequence[str]) -> list[str]:
+    shown = [blank if value is None else show(value, unit) for value, blank in zip(figures, none, strict=True)]
     if differences:
         changes = (None, *(signed(figure, figures[0]) for figure in figures[1:]))
         shown = [

@@ -52,7 +52,7 @@ def changes(before: State, after: State) -> list[str]:
 
 
 def _figure(value: float | None, unit: str) -> str:
-    return "does not fit" if value is None else show(value, unit)
+    return "no answer" if value is None else show(value, unit)
 
 
 def quality(expected: Expected) -> str:
@@ -97,7 +97,7 @@ def columns(answers: Sequence[Estimate]) -> list[list[str]]:
     from costmodel.compression.account import chain_cost, state
 
     chains = [answer.compression for answer in answers]
-    rows = [["weights of the model", *(show(state(a.outcome).weights_bytes, "B") for a in answers)]]
+    rows = [["weights of the model", *(show(state(a.outcome, a.resolved.kind).weights_bytes, "B") for a in answers)]]
     for place in range(max(map(len, chains))):
         rows.append([f"step {place + 1}", *(c[place].label if place < len(c) else "–" for c in chains)])
         told = [_told(c[place]) if place < len(c) else [] for c in chains]

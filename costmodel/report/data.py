@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def as_dict(answer: Estimate) -> dict[str, Any]:
-    """Every figure of the estimate, plain numbers in SI; what does not fit has its memory alone, null for the rest."""
+    """Every figure of the estimate, plain numbers in SI; null for all but memory where it does not fit or keep up."""
     from costmodel.scenario import as_tree
 
     outcome = answer.outcome
@@ -32,7 +32,7 @@ def as_dict(answer: Estimate) -> dict[str, Any]:
             "capacity_bytes": outcome.job.hardware.memory,
             "used_bytes": outcome.memory_used,
             "parts": outcome.memory_parts,
-            "fits": answer.fits,
+            "fits": answer.has_room,
         },
         "compression": [asdict(step) for step in answer.compression],
         "assumptions": [asdict(a) for a in answer.assumptions],

@@ -116,7 +116,7 @@ def _common(answer: Estimate) -> dict[str, Any]:
         "sentence": text.sentence(answer),
         "asked": text.asked(answer) if answer.fits else "",
         "warnings": answer.warnings,
-        "remedy": None if answer.changes is None else text.in_words(answer.changes),
+        "remedy": None if answer.changes is None else text.in_words(answer),
         "totals": text.totals(answer) if answer.fits else [],
         "breakdown": [
             (

@@ -11,6 +11,7 @@ from costmodel.quality.evidence import ACCURACY, COLLAPSE, PERPLEXITY
 from costmodel.report.compression import NEAREST, published, quality
 from costmodel.report.quantities import show, with_range
 from costmodel.report.table import as_csv as csv_text
+from costmodel.report.text import lacks
 
 if TYPE_CHECKING:
     from costmodel.api import Estimate
@@ -39,7 +40,7 @@ def sentence(answers: Mapping[str, Estimate]) -> str:
     if best == name:
         return f"None of {len(rest)} methods serves {where} for less than uncompressed: {cost}."
     if not base.fits:
-        return f"Uncompressed, {where} does not fit; cheapest is {best}: {cost}; {_quality(answers[best])}."
+        return f"Uncompressed, {where} does {lacks(base)}; cheapest is {best}: {cost}; {_quality(answers[best])}."
     less = f"{float(saved_share(costs[best], costs[name])):.0%} less than {show(costs[name], 'USD')} uncompressed"
     text = f"Cheapest for {where} is {best}: {cost}, {less}; {_quality(answers[best])}."
     known = [method for method in costs if answers[method].compression and _known(answers[method])]
@@ -65,7 +66,7 @@ def beside(answers: Mapping[str, Estimate]) -> list[list[str]]:
     from costmodel.compression.account import state
 
     found = list(answers.values())
-    states = [state(a.outcome) for a in found]
+    states = [state(a.outcome, a.resolved.kind) for a in found]
     return [
         ["parameters", *(show(s.parameters, "1") for s in states)],
         ["weights of the model", *(show(s.weights_bytes, "B") for s in states)],
@@ -131,20 +132,20 @@ def _figure(expected: Expected) -> str:
 
 def _ranged(answer: Estimate, name: str, unit: str) -> str:
     if not answer.fits:
-        return "does not fit"
+        return f"does {lacks(answer)}"
     value, spread = answer.outcome.performance[name], answer.ranges.get(name)
     return with_range(value, spread["p10"], spread["p90"], unit) if spread else show(value, unit)
 
 
 def _energy(answer: Estimate) -> str:
     if not answer.fits:
-        return "does not fit"
+        return f"does {lacks(answer)}"
     return show(float(energy_per_million(answer.totals["energy_j"], answer.outcome.performance["output_tokens"])), "J")
 
 
 def _layout(answer: Estimate) -> str:
     if not answer.fits:
-        return "does not fit"
+        return f"does {lacks(answer)}"
     layout, copies = answer.outcome.job.parallelism, answer.outcome.performance["replicas"]
     return f"{int(copies)} × (tp {int(layout.tp)}, pp {int(layout.pp)})"
 

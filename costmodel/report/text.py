@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from costmodel.advice import narrowing
 from costmodel.fields import TRAINING
@@ -62,15 +61,23 @@ PERFORMANCE = {
 }
 STAFF_TO_SAY, TIGHT = 0.1, 0.95  # shares of the cost, and of a device's memory
 OTHER_REMEDY = "hardware with more memory per device, or a smaller model"
+FEWER_REQUESTS = "more devices, or a lower traffic.request_rate"
 VERBS = {"train": "Training", "finetune": "Fine-tuning", "serve": "Serving", "infer": "Running"}
 
 
 def sentence(answer: Estimate) -> str:
     """The answer in one sentence, with its range."""
     about, totals = subject(answer), answer.totals
-    if not answer.fits:
+    if not answer.has_room:
         need, have = answer.outcome.memory_used, answer.outcome.job.hardware.memory
         return f"{about} does not fit: {show(need, 'B')} needed on a device of {show(have, 'B')}."
+    if not answer.fits:
+        answered, arriving = answer.outcome.performance["requests_per_s"], answer.outcome.job.traffic.request_rate
+        enough = f"; {answer.changes['devices']:,} devices keep up" if answer.changes else ""
+        return (
+            f"{about} does not keep up: it answers {show(answered, '1')} of the {show(arriving, 'requests/s')} "
+            f"that arrive, and the others queue up without end{enough}."
+        )
     cost = _with_range(answer, "cost_usd") + _staffed(answer)
     if answer.resolved.kind == "serve":
         found = answer.outcome.performance
@@ -155,17 +162,25 @@ def standing(answer: Estimate) -> str:
     return f"{guessed} of {len(answer.assumptions)} numbers are defaults or inferred"
 
 
-def as_flags(changes: Mapping[str, Any]) -> str:
+def lacks(answer: Estimate) -> str:
+    """What the devices of an estimate cannot do, after "does" or "do"."""
+    return "not keep up" if answer.has_room else "not fit"
+
+
+def as_flags(answer: Estimate) -> str:
     """The changes of an estimate as text to type."""
+    changes = answer.changes or {}
     said = [f"--set {path}={value}" for path, value in changes.items() if value is not None]
-    return ", ".join(said + [f"without {path}" for path, value in changes.items() if value is None]) or OTHER_REMEDY
+    said += [f"without {path}" for path, value in changes.items() if value is None]
+    return ", ".join(said) or (FEWER_REQUESTS if answer.has_room else OTHER_REMEDY)
 
 
-def in_words(changes: Mapping[str, Any]) -> str:
+def in_words(answer: Estimate) -> str:
     """The changes of an estimate as advice to read."""
+    changes = answer.changes or {}
     if changes.keys() == {"devices"}:
         return f"use {changes['devices']:,} devices"
-    return as_flags(changes) if changes else f"use {OTHER_REMEDY}"
+    return as_flags(answer) if changes else f"use {as_flags(answer)}"
 
 
 def render(answer: Estimate) -> str:
@@ -173,12 +188,15 @@ def render(answer: Estimate) -> str:
     lines = [sentence(answer), "", asked(answer)]
     if not answer.fits:
         lines += [f"Nearest change that fits: {answer.remedy}", "", *_memory(answer), *_compression(answer)]
-        return "\n".join(lines)
+        return "\n".join([*lines, *_warnings(answer)])
     lines += [*_dominates(answer), *_change(answer), "", *_table(answer), "", *_memory(answer), "", layout(answer)]
-    lines += _compression(answer)
-    lines += [f"warning: {warning}" for warning in answer.warnings]
+    lines += _compression(answer) + _warnings(answer)
     lines.append(f"{standing(answer)}; -o json lists all with sources.")
     return "\n".join(lines)
+
+
+def _warnings(answer: Estimate) -> list[str]:
+    return [f"warning: {warning}" for warning in answer.warnings]
 
 
 def _compression(answer: Estimate) -> list[str]:
