@@ -110,7 +110,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Traffic:
-    """How busy a service is: one of a request rate, a share of saturation, or requests in flight per replica."""
+    """How busy a service is: one of a request rate, or requests in flight per replica, as a number (`concurrency`) or
+    as a share of the most that run at once (`utilisation`).
+    """
 
     request_rate: PerSecond
     utilisation: Fraction

@@ -254,9 +254,10 @@ def _traffic(book: Book, scenario: Scenario) -> None:
         book.given_or(f"traffic.{name}", getattr(traffic, name), None, RULE)
     if traffic == type(traffic)():
         if scenario.workload.kind == "infer":
-            book.set("traffic.utilisation", 1.0, "default", RULE, note="a batch of requests runs at saturation")
+            book.set("traffic.utilisation", 1.0, "default", RULE, note="as many requests in flight as run at once")
         else:
-            book.set("traffic.utilisation", BUSY, "default", RULE, 0.3, 0.8, "of the sequences that run at once")
+            note = "requests in flight, of the most that run at once; not a share of the throughput"
+            book.set("traffic.utilisation", BUSY, "default", RULE, 0.3, 0.8, note)
     book.given_or(
         "traffic.max_sequences", scenario.engine.max_sequences, 256.0, RULE, note="what engines allow by default"
     )

@@ -187,7 +187,9 @@ class Traffic(Base):
         default=None, description="Requests per second over all replicas."
     )
     utilisation: Annotated[float, Figure("0.5", "1e-6", "1")] | None = Field(
-        default=None, description="Share of the rate at saturation, up to 1."
+        default=None,
+        description="Requests in flight, as a share of the most that run at once; at 0.5 more than half of the most "
+        "requests per second are answered.",
     )
     concurrency: Annotated[int, Figure("32", "1", "1e7", whole=True)] | None = Field(
         default=None, description="Requests in flight at any time, per replica."

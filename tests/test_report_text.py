@@ -58,7 +58,10 @@ def test_large_counts_have_one_notation(value, text):
     ("scenario", "says"),
     [
         (TRAIN, "Work: 1 T tokens in sequences of 8,192, global batch 512 (4.19 M tokens)."),
-        (SERVE, "Work: requests with prompts of 1,024 tokens and answers of 256, at 50% of saturation."),
+        (
+            SERVE,
+            "Work: requests with prompts of 1,024 tokens and answers of 256, 50% as many in flight as can run at once.",
+        ),
         (SERVE | {"traffic": {"concurrency": 32}}, "answers of 256, 32 in flight per replica."),
         (SERVE | {"traffic": {"request_rate": "5 requests/s"}}, "answers of 256, 5 requests/s arriving."),
         (SERVE | {"workload": {"kind": "serve", "period": "1 year"}}, " for 1 year costs "),

@@ -87,6 +87,13 @@ def test_request_rates_are_served_up_to_saturation():
     assert flying[0] == 1
 
 
+def test_utilisation_is_a_share_of_the_requests_in_flight_not_of_the_throughput():
+    serve = BASE | {"workload": "serve", "devices": 8, "parallelism": {"tp": 1}}
+    half, full = (estimate(serve | {"traffic": {"utilisation": u}}).outcome.performance for u in (0.5, 1))
+    assert half["sequences_in_flight"] == pytest.approx(0.5 * full["sequences_in_flight"], rel=1e-12)
+    assert half["requests_per_s"] > 0.6 * full["requests_per_s"]
+
+
 def serving(batch, answer, prompt=1024):
     """Times of a Llama 3.1 8B on one device with `batch` requests in flight."""
     work = {"kind": "serve", "input_tokens": prompt, "output_tokens": answer}

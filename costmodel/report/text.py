@@ -123,7 +123,7 @@ def asked(answer: Estimate) -> str:
     elif traffic.concurrency is not None:
         load = f"{show(traffic.concurrency, '1')} in flight per replica"
     else:
-        load = f"at {traffic.utilisation:.0%} of saturation"
+        load = f"{traffic.utilisation:.0%} as many in flight as can run at once"
     subject = counted(show(work.requests, "1"), "request") if kind == "infer" else "requests"
     prompt = (
         "a sample each" if work.input_tokens is None else f"prompts of {counted(show(work.input_tokens, '1'), 'token')}"
