@@ -176,6 +176,7 @@ class Costs:
     data_bytes: Bytes
     checkpoints_kept: Count
     checkpoint_bandwidth: BytesPerSecond
+    checkpoint_bandwidth_per_device: BytesPerSecond
     retention: Seconds
     people: People
     team: People

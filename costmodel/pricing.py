@@ -35,7 +35,7 @@ def costs(book: Book, scenario: Scenario, device: Device, made: Architecture) ->
         book.set("costs.price", rental.value, "catalog", rental.source, rental.low, rental.high, note)
     _capital(book, said, device, own, yours)
     _surroundings(book, said, device)
-    _storage(book, said, made.samples)
+    _storage(book, scenario, made.samples)
     _staff(book, said, scenario.workload.kind)
 
 
@@ -80,15 +80,21 @@ def _surroundings(book: Book, said: Any, device: Device) -> None:
     book.set("costs.embodied", made.value + host.value, "catalog", source, low, high, note)
 
 
-def _storage(book: Book, said: Any, samples: Samples | None) -> None:
-    price = prices.storage()
+def _storage(book: Book, scenario: Scenario, samples: Samples | None) -> None:
+    said, price = scenario.costs, prices.storage()
     book.given_or("costs.storage", said.storage, price.value, price.source, price.low, price.high)
     if samples is None:
         book.set("costs.data_bytes", 4.0, "default", RULE, 2.0, 8.0, "of a token: its id, some of the raw text")
     else:
         book.set("costs.data_bytes", samples.size, "default", RULE, samples.size / 3, samples.size * 3, "of a sample")
     book.given_or("costs.checkpoints_kept", said.checkpoints_kept, 3.0, RULE, note="the last ones")
-    book.set("costs.checkpoint_bandwidth", 20e9, "default", RULE, 5e9, 60e9, "BLOOM wrote 57.5 GB/s from 384 devices")
+    path, note = "costs.checkpoint_bandwidth", "at least; above some 160 devices it grows with them"
+    book.set(path, 20e9, "default", RULE, 5e9, 60e9, note)
+    if path in scenario.assumptions:  # then it is that of the whole cluster
+        book.set(f"{path}_per_device", 0.0, "default", RULE, note=f"{path} is stated")
+    else:
+        each = economics.value("checkpoint:bandwidth_per_device")
+        book.set(f"{path}_per_device", each.mid, "catalog", each.source, each.low, each.high, each.notes)
     book.set("costs.retention", 6 * MONTH, "default", RULE, 2 * MONTH, 24 * MONTH, "kept after the run")
 
 

@@ -89,6 +89,8 @@ def _stated(scenario: Scenario, found: Assumptions, path: str, value: Any, sourc
         raise unknown("assumption", path, {key(known): known for known in known})
     if instead != f"{SECTION}.{path}":
         raise ValueError(f"is said in another place; write {instead or path.partition('.')[0]}")
+    if own.value is None:
+        raise ValueError(f"has no effect here ({own.note}); leave it out")
     if own.status == "given":
         raise ValueError("is stated by another key of the scenario too; leave one of them out")
     number = rule(own).read(value)

@@ -100,6 +100,7 @@ def test_an_assumption_that_cannot_be_stated_so(path, value, says):
         ("{costs.own: 100}", ["costs.pricing=own"], "is said in another place; write costs.pricing"),
         ("{traffic.max_sequences: 2.5}", ["workload=serve"], "is said in another place; write engine.max_sequences"),
         ("{costs.team: 3}", [], "write for example '8 people'"),
+        ("{costs.team: 3 people}", ["costs.staff=none"], "assumptions.costs.team: has no effect here (does not apply)"),
         ("{costs.people: 3 person}", [], "is said in another place; write costs.staff"),
         ("{costs.rate: 1 USD/h}", ["costs.staff={people: 3, rate: 1 USD/h}"], "costs.rate: is stated by another"),
     ],

@@ -87,6 +87,21 @@ def test_request_rates_are_served_up_to_saturation():
     assert flying[0] == 1
 
 
+def goodput(model, devices, **assumptions):
+    scenario = BASE | {"model": model, "devices": devices, "workload": "train", "assumptions": assumptions}
+    return estimate(scenario).outcome.performance["goodput"]
+
+
+def test_storage_grows_with_the_cluster_that_it_is_bought_for():
+    # The Llama 3 Herd of Models (arXiv:2407.21783), section 3.3.4: more than 90 % effective training time.
+    assert 0.9 < goodput("llama-3.1-405b", 16_384) < 0.95
+    # Nothing changes for few devices, and a bandwidth that is stated is that of the cluster.
+    for bandwidth, devices in (("20 GB/s", 8), ("20 GB/s", 128), ("122 GB/s", 1000)):
+        stated = goodput("llama-3.1-8b", devices, **{"costs.checkpoint_bandwidth": bandwidth})
+        assert goodput("llama-3.1-8b", devices) == pytest.approx(stated, rel=1e-12)
+    assert goodput("llama-3.1-405b", 16_384, **{"costs.checkpoint_bandwidth": "20 GB/s"}) < 0.8
+
+
 def test_utilisation_is_a_share_of_the_requests_in_flight_not_of_the_throughput():
     serve = BASE | {"workload": "serve", "devices": 8, "parallelism": {"tp": 1}}
     half, full = (estimate(serve | {"traffic": {"utilisation": u}}).outcome.performance for u in (0.5, 1))

@@ -79,7 +79,8 @@ def outcome(job: Job) -> Outcome:
 def _run(job: Job, checkpoint: Number, steps: Number, step_time: Number) -> tuple[Number, Number]:
     """Time lost beside the productive time of the run, and the productive share."""
     costs = job.costs
-    write = f_run.checkpoint_write_time(checkpoint, costs.checkpoint_bandwidth)
+    each, least = costs.checkpoint_bandwidth_per_device, costs.checkpoint_bandwidth
+    write = f_run.checkpoint_write_time(checkpoint, f_run.checkpoint_bandwidth(each, job.devices, least))
     mtbf = f_run.cluster_mtbf(costs.device_mtbf, job.devices)
     share = f_run.goodput(write, f_run.checkpoint_interval(write, mtbf), costs.restart, mtbf)
     productive = f_run.run_time(steps, step_time)

@@ -23,6 +23,16 @@ def device_time(devices: Count, duration: Seconds) -> Seconds:
     return devices * duration
 
 
+@formula(r"\beta_{write}", source="llama3-2024")
+def checkpoint_bandwidth(per_device: BytesPerSecond, devices: Count, least: BytesPerSecond) -> BytesPerSecond:
+    """Bandwidth at which a cluster writes a checkpoint: storage grows with the devices that it is bought for.
+
+    Of 16,384 H100 each had 122 MB/s of Tectonic's sustained 2 TB/s, of BLOOM's 384 A100 150 MB/s. Few devices write at
+    the `least` that the storage of any cluster gives.
+    """
+    return ops.maximum(per_device * devices, least)
+
+
 @formula(r"t_{write}", source="young-1974")
 def checkpoint_write_time(checkpoint: Bytes, bandwidth: BytesPerSecond) -> Seconds:
     """Time to write one checkpoint."""
