@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,7 +67,7 @@ def _resolved(scenario: Scenario) -> Resolved:
     if missing:
         raise AssertionError(f"unresolved: {sorted(missing)}")
     assumptions = stated(scenario, {path: book.found[path] for path in book.units}, USER)
-    warnings = (*_warnings(scenario, assumptions, name), *hardware.warnings)
+    warnings = (*_warnings(scenario, assumptions, name), *hardware.warnings, *_elsewhere(scenario.profile, hardware))
     return Resolved(scenario, scenario.workload.kind, name, hardware.name, compute, assumptions, warnings)
 
 
@@ -85,6 +86,18 @@ def _warnings(scenario: Scenario, assumptions: Assumptions, model: str) -> list[
     if longest is not None and length > longest.value:
         found.append(f"{length:,.0f} tokens are more than the {longest.value:,.0f} that {model} was made for")
     return found
+
+
+def _elsewhere(stated: str | None, device: Device) -> Iterator[str]:
+    """A warning where the profile that a scenario states is of another device than its own."""
+    of = profile.load(stated).get("hardware") if stated else None
+    if of is None or of == device.name or (isinstance(of, dict) and device.profile):
+        return
+    where = of if isinstance(of, str) else "a machine measured as a whole"
+    yield (
+        f"profile {stated} was fitted on {where}, not on {device.name}, whose times it does not tell; leave profile "
+        f"out, or fit one to runs on {device.name} (costmodel calibrate --from-runs RUNS.csv)"
+    )
 
 
 def _model(scenario: Scenario) -> Model:

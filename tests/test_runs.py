@@ -301,6 +301,22 @@ def test_the_profile_is_kept_and_found_by_name():
                 assert record["low"] < record["value"] < record["high"], (law, constant)
 
 
+@pytest.mark.parametrize("base", [BASE, None])
+def test_a_profile_that_was_fitted_on_another_device_is_told(base):
+    calibrate(read_runs(DATA / "runs.csv"), "site", base).write()  # runs on H100
+
+    def told(hardware, said="site"):
+        answer = estimate(BESIDE, [f"hardware={hardware}", f"profile={said}", "ranges=false"])
+        return [warning for warning in answer.warnings if "was fitted on" in warning]
+
+    assert not told("h100-sxm")
+    (warning,) = told("a100-sxm-80gb")
+    assert warning.startswith("profile site was fitted on h100-sxm, not on a100-sxm-80gb")
+    assert "leave profile out, or fit one to runs on a100-sxm-80gb" in warning
+    assert told("a100-sxm-80gb", "h100-sxm")  # one that ships, too
+    assert not told("a100-sxm-80gb", "prior")  # which is of no device
+
+
 def test_without_a_base_the_profile_of_the_device_is_the_start():
     assert calibrate(read_runs(DATA / "runs.csv"), "mine").base == profile.shipped("h100-sxm")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from costmodel.calibration.runs.run import Run, RunError, Runs
 from costmodel.job import Assumption
 from costmodel.ranges import Z90, draw
 from costmodel.resolve import resolve
+from costmodel.scenario import Scenario
 from costmodel.units import counted
 from costmodel.validation.question import RULES
 
@@ -168,6 +169,9 @@ def calibrate(runs: Runs, name: str, base: str | None = None) -> SiteFit:
     scatter = _scatter(model, after if left_out is None else left_out, weights)
     made, moved = _profile(profiles.load(base), name, model, best, scatter)
     made["meaning"] = f"{len(runs.runs)} measured runs of {Path(runs.source).name}; what they do not tell from {base}."
+    if not isinstance(made.get("hardware"), dict):
+        devices = {resolve(said).hardware for said in _scenarios(runs)}
+        made["hardware"] = devices.pop() if len(devices) == 1 else None
     errors = {"before": before, "after": after, "left_out": left_out}
     made["runs"] = {key: None if e is None else judged(e) for key, e in errors.items()}
     labels = tuple((run.name, metric) for run in runs.runs for metric in run.measured)
@@ -239,11 +243,15 @@ def judged(errors: np.ndarray) -> dict[str, float]:
 
 def _common(runs: Runs) -> str:
     """The profile that all runs would be estimated with."""
-    distinct = {run.scenario.model_dump_json(): run.scenario for run in runs.runs}.values()
-    found = {said.profile or profiles.shipped(resolve(said).hardware) for said in distinct}
+    found = {said.profile or profiles.shipped(resolve(said).hardware) for said in _scenarios(runs)}
     if len(found) > 1:
         raise RunError(f"{runs.source}: its runs go by the profiles {', '.join(sorted(found))}; name one to start from")
     return found.pop()
+
+
+def _scenarios(runs: Runs) -> Iterable[Scenario]:
+    """The scenarios of all runs, each once."""
+    return {run.scenario.model_dump_json(): run.scenario for run in runs.runs}.values()
 
 
 def _refuse(runs: Runs, model: Forward, before: np.ndarray) -> None:
