@@ -70,34 +70,6 @@ def test_what_does_not_fit_has_no_figures_that_look_like_an_answer():
     assert set(table.values()) == {""}
 
 
-OVERLOAD = ["examples/llama-3.1-70b-int4.yaml", "--set", "traffic.request_rate=20 requests/s"]
-
-
-def test_a_service_that_cannot_keep_up_is_no_answer():
-    done = run("estimate", *OVERLOAD, "--fail-over", "cost_usd=1e9")
-    assert done.returncode == 3
-    first, *rest = done.stdout.splitlines()
-    answered, enough = re.search(
-        r" does not keep up: it answers ([\d.]+) of the 20 requests/s that arrive, .*; (\d+) devices keep up\.$",
-        first,
-    ).groups()
-    assert 0 < float(answered) < 20
-    assert f"Nearest change that fits: --set devices={enough}" in rest
-    assert not any("cost" in line.partition(":")[0] for line in rest)
-    assert run("estimate", *OVERLOAD, "--set", f"devices={enough}").returncode == 0
-    found = json.loads(run("estimate", *OVERLOAD, "-o", "json").stdout)
-    assert found["answer"] == first
-    assert (found["fits"], found["memory"]["fits"]) == (False, True)
-    for figures in (found["totals"], found["performance"], *found["breakdown"].values()):
-        assert set(figures.values()) == {None}
-    for command in (["explain", "totals.cost_usd"], ["report"], ["sensitivity"]):
-        again = run(*command, *OVERLOAD)
-        assert (again.returncode, again.stdout.splitlines()[0]) == (3, first)
-    both = run("compare", OVERLOAD[0], OVERLOAD[0], "--set", f"2:{OVERLOAD[2]}").stdout
-    assert "(2) does not keep up." in both.splitlines()[0]
-    assert "does not keep up" in next(line for line in both.splitlines() if line.startswith("cost "))
-
-
 @pytest.mark.parametrize("command", [["explain", "totals.cost_usd"], ["roofline"]])
 def test_the_working_of_what_does_not_fit_says_so(command):
     done = run(*command, *TOO_BIG)
@@ -245,31 +217,6 @@ def test_package_in_a_clone_is_whole(tmp_path):
         cwd=tmp_path,
     )
     assert done.stdout == "True\n", done.stderr
-
-
-@pytest.mark.parametrize(
-    ("limit", "code", "says"),
-    [
-        ("cost=1 M USD", 0, ""),
-        ("cost=100 k USD", 3, "costmodel: cost 198.4 k USD exceeds 100 k USD"),
-        ("cost_usd=1e5", 3, "costmodel: cost 198.4 k USD exceeds 100 k USD"),
-        ("time=2 weeks", 3, "costmodel: time 16.78 days exceeds 14 days"),
-        ("staff=1000 person-hours", 0, ""),
-        ("storage=1 TB-month", 3, "costmodel: storage 28.52 TB-months exceeds 1 TB-month"),
-        ("cost=1e5", 2, "needs a unit; write for example '1 M USD'"),
-        ("cost=1 M EUR", 2, "unknown unit 'EUR'"),
-        ("csot=1 M USD", 2, "did you mean 'cost'"),
-        ("cost", 2, "write for example cost='1 M USD'"),
-        ("carbon=-1 kg", 2, "must be at least 0; write for example"),
-    ],
-)
-def test_fail_over(limit, code, says, capsys):
-    file = "examples/llama-3.1-8b.yaml"
-    assert main.run(["estimate", file, "--fail-over", limit, "--fail-over", "time=1 year"]) == code
-    out, err = capsys.readouterr()
-    assert says in err
-    assert bool(err) == bool(code)
-    assert out.startswith("Training") == (code != 2)
 
 
 CI = Path(__file__).parent.parent.joinpath("docs/ci.md").read_text(encoding="utf-8")

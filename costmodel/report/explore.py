@@ -11,7 +11,7 @@ import numpy as np
 from costmodel.plan.pareto import front
 from costmodel.report.quantities import show, with_range
 from costmodel.report.sweep import at
-from costmodel.report.text import LABELS, PERFORMANCE, UNITS
+from costmodel.report.text import LABELS, MORE_IS_BETTER, PERFORMANCE, UNITS
 from costmodel.units import counted
 
 Columns = Mapping[str, np.ndarray]
@@ -22,7 +22,6 @@ FIGURES = {f"totals.{name}": (label, UNITS[name]) for name, label in LABELS.item
 FIGURES |= {f"performance.{name}": figure for name, figure in PERFORMANCE.items()}
 FIGURES |= {"memory.used_bytes": ("memory of a device", "B")}
 ALIKE = 1e-3  # a smaller share of a figure is not seen in three digits
-MORE_IS_BETTER = ("tokens per second", "utilisation", "goodput", "requests per second", "in flight", "replicas")
 TRADE_OFF = {
     "train": ("totals.time_s", "totals.cost_usd"),
     "serve": ("performance.tpot_s", "performance.cost_per_million_output_tokens_usd"),

@@ -59,6 +59,15 @@ PERFORMANCE = {
     "cost_per_million_requests_usd": ("cost per million requests", "USD"),
     "cost_per_million_output_tokens_usd": ("cost per million output tokens", "USD"),
 }
+MORE_IS_BETTER = ("per second", "utilisation", "goodput", "in flight", "replicas")  # words of labels
+# Figures of which less is better, which may have a limit: label, unit, and how one is written.
+LIMITED = {name: (label, UNITS[name], EXAMPLES[name]) for name, label in LABELS.items()}
+LIMITED |= {
+    name: (label, unit, {"s": "200 ms", "USD": "0.5 USD"}[unit])
+    for name, (label, unit) in PERFORMANCE.items()
+    if not any(word in label for word in MORE_IS_BETTER)
+}
+LIMITED |= {"memory_used_bytes": ("memory of a device", "B", "70 GB")}
 STAFF_TO_SAY, TIGHT = 0.1, 0.95  # shares of the cost, and of a device's memory
 OTHER_REMEDY = "hardware with more memory per device, or a smaller model"
 FEWER_REQUESTS = "more devices, or a lower traffic.request_rate"
