@@ -42,7 +42,11 @@ ELSEWHERE: dict[str, dict[str, tuple[str, FieldInfo, str]]] = {
         "workload.adapters.rank": ("Adapter rank (LoRA)", Adapters.model_fields["rank"], "all weights are trained")
     },
     "serve": {
-        "traffic.request_rate": ("Request rate", Traffic.model_fields["request_rate"], f"{BUSY:.0%} utilisation")
+        "traffic.request_rate": (
+            "Request rate",
+            Traffic.model_fields["request_rate"],
+            f"{BUSY:.0%} of the most in flight",
+        )
     },
 }
 DEFAULTS = {"workload": "train", "model": "llama-3.1-8b", "hardware": "h100-sxm", "devices": "64"}

@@ -32,7 +32,7 @@ def test_a_model_is_asked_for_what_it_takes(model, kind, asked, not_asked):
 @pytest.mark.parametrize(
     ("workload", "key", "value", "hint"),
     [
-        ("serve", "traffic.request_rate", "20/s", "50% utilisation"),
+        ("serve", "traffic.request_rate", "20/s", "50% of the most in flight"),
         ("finetune", "workload.adapters.rank", "16", "all weights are trained"),
     ],
 )
