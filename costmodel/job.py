@@ -125,7 +125,8 @@ class Precision:
     """Bytes per element by use, optimizer state and its traffic per parameter.
 
     `weights` are those of the layers' products in memory, `file` the same in the model's file, `ends` all others;
-    `unpacking` is what could be read while a weight is turned into the format of the products.
+    `unpacking` is what could be read while a weight is turned into the format of the products; `scores` those of
+    attention that writes them to memory, None where it is fused.
     """
 
     weights: Bytes
@@ -135,6 +136,7 @@ class Precision:
     activations: Bytes
     kv_cache: Bytes
     logits: Bytes
+    scores: Bytes
     gradients: Bytes
     optimizer_state: Bytes
     optimizer_traffic: Bytes

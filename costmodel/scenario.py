@@ -170,8 +170,11 @@ class Parallelism(Base):
 
 
 class Engine(Base):
-    """The inference engine."""
+    """The software."""
 
+    attention: Literal["fused", "unfused"] = Field(
+        default="fused", description="Whether attention keeps its scores on chip, as in FlashAttention."
+    )
     max_sequences: Annotated[int, Figure("256", "1", "1e7", whole=True)] | None = Field(
         default=None, description="Requests that a replica runs at once, at most, as memory allows; 256 if unsaid."
     )

@@ -7,7 +7,7 @@ arXiv:2205.05198, §4.2.2), else on all of it. KV heads fewer than shards are re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from costmodel import ops
 from costmodel.formula import formula
@@ -20,7 +20,11 @@ from costmodel.operators.attention import (
     full_pairs,
     kv_bytes_per_token,
     prefill_blocks,
+    saved_score_bytes,
+    score_bytes,
+    score_product_bytes,
     sharing_rows,
+    softmax_and_dropout_bytes,
 )
 from costmodel.operators.matmul import matmul_bytes, matmul_flops, matrix_bytes, parameter_count_matmul
 from costmodel.operators.memory_bound import activation_traffic, copy_bytes, norm_bytes, residual_bytes
@@ -65,12 +69,16 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class ElementBytes:
-    """Bytes per element: of weights as stored, of activations, of the KV cache, of logits."""
+    """Bytes per element: of weights as stored, of activations, of the KV cache, of logits.
+
+    `score` is that of the scores that unfused attention writes, None where attention is fused.
+    """
 
     weight: Bytes
     activation: Bytes
     kv: Bytes
     logit: Bytes
+    score: Bytes | None = None
 
 
 @formula(r"T", source="definition")
@@ -270,7 +278,11 @@ def layer(
         run.sequences, run.queries, run.context, heads, block.head_dim, size.activation, kv
     )
     keys, kept = attention_keys(run.queries, run.context), saved_bytes(tokens, qkv, size.activation)
-    attention = attend("attention", block, run, heads, kv_heads, pairs, attended_bytes, keys, kept, masked)
+    if size.score is None:
+        fused = attend("attention", block, run, heads, kv_heads, pairs, attended_bytes, keys, kept, masked)
+        attention: tuple[Operator, ...] = (fused,)
+    else:
+        attention = unfused(block, run, heads, attended_bytes, keys, kept, size.score)
     activation = Operator(
         "activation",
         "memory_bound",
@@ -284,7 +296,7 @@ def layer(
         residuals,
         product("qkv", tokens, qkv, block.hidden, block.qkv_bias, size, normed),
         rotary,
-        attention,
+        *attention,
         product("output", tokens, block.hidden, attention_out, block.output_bias, size, attended, cheap=False),
         product("up", tokens, up, block.hidden, block.mlp_bias, size, normed),
         activation,
@@ -344,4 +356,30 @@ def attend(
         else prefill_blocks(run.sequences, run.queries, heads),
         saved=saved,
         high_precision=True,
+    )
+
+
+def unfused(
+    block: Block, run: Pass, heads: Number, traffic: Number, keys: Number, saved: Number, element_bytes: Number
+) -> tuple[Operator, ...]:
+    """Attention whose scores go through memory, those of masked pairs too; `traffic` is what it moves when fused."""
+    pairs = full_pairs(run.sequences, run.queries, keys)
+    scores = score_bytes(pairs, heads, element_bytes)
+    flops, moved = matmul_flops(pairs, heads, block.head_dim), score_product_bytes(traffic, scores)
+    kernels = constant(2.0, "kernels", "softmax, and dropout")
+    softmax = Operator(
+        "softmax of scores",
+        "memory_bound",
+        "softmax",
+        traffic=softmax_and_dropout_bytes(scores),
+        depth=keys,
+        calls=kernels,
+        saved=saved_score_bytes(scores),
+        cheap=True,
+    )
+    product = Operator("scores", "matmul", flops=flops, traffic=moved, rows=run.queries, high_precision=True)
+    return (
+        replace(product, outputs=scores, depth=block.head_dim, saved=saved),
+        softmax,
+        replace(product, name="weighted values", inputs=scores, depth=keys),
     )

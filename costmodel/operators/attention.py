@@ -91,6 +91,33 @@ def attention_bytes(
     return query_and_output + sequences * (context + queries) * kv
 
 
+@formula(r"B_{score}", source="vaswani-2017")
+def score_bytes(pairs: Count, heads: Count, element_bytes: Bytes) -> Bytes:
+    """Bytes of the scores of all query-key pairs, which unfused attention writes to memory."""
+    return pairs * heads * element_bytes
+
+
+@formula(r"B_{soft}", source="korthikanti-2022")
+def softmax_and_dropout_bytes(scores: Bytes) -> Bytes:
+    """Traffic between the two products of unfused attention: softmax reads and writes the scores, and so does dropout.
+
+    Its mask takes half as much (§4.1).
+    """
+    return 4.5 * scores
+
+
+@formula(r"A_{soft}", source="korthikanti-2022")
+def saved_score_bytes(scores: Bytes) -> Bytes:
+    """What unfused attention keeps for the backward pass: outputs of softmax and dropout, and its mask (§4.1)."""
+    return 2.5 * scores
+
+
+@formula(r"B_{mm}", source="vaswani-2017")
+def score_product_bytes(fused: Bytes, scores: Bytes) -> Bytes:
+    """Traffic of either product of unfused attention: half of what fused attention moves, and the scores."""
+    return fused / 2 + scores
+
+
 @formula(r"t_{queue}", source="costmodel-prior")
 def queue_time(blocks: Count, multiprocessors: Count, time_per_block: Seconds) -> Seconds:
     """Time that blocks wait for a multiprocessor: the first on each is part of the launch."""

@@ -46,7 +46,7 @@ RULES = {
     "recompute": Rule("recomputation unknown: the least that fits", 1.15, 1.5),
     "recompute policy": Rule("a policy of its own: selective", 1.15, 1.4),
     "interleave": Rule("interleaving unknown: none", 1.1, 1.1),
-    "unfused attention": Rule("attention that writes its scores: fused", 1.3, 1.3),
+    "attention": Rule("kernels of attention unknown: fused if from June 2022 on, when such kernels came", 1.1, 1.1),
     "adapters": Rule("rank of the adapters, and which products have them, unknown: 16, all", 1.1, 1.05),
     "optimizer": Rule("an optimizer that is not modelled: what such models are usually trained with", 1.05, 1.2),
     "global batch": Rule("global batch unknown: one accumulation step", 1.15, 1.1),

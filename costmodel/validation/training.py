@@ -40,7 +40,7 @@ OPTIMIZERS = ("adamw", "adam", "sgd", "sgd-momentum")
 OTHER_OPTIMIZERS = ("adafactor", "adagrad", "lamb", "lars", "lion", "muon", "muon+adamw", "rmsprop", "shampoo", "soap")
 KINDS = ("step", "total")
 FUSED = ("flash", "flash1", "flash2", "flash3", "sdpa", "te")
-UNFUSED = "unfused"
+UNFUSED, SINCE = "unfused", "2022-06"  # when fused attention came (Dao et al. 2022)
 # What is recomputed: nothing, all, or a part; the name of a policy, or the parts that it names.
 PART = re.compile(r"selective\b|full\b|remat_policy=\w|minimal|save_|.*(attn|attention|mlp|proj|norm|moe)", re.DOTALL)
 # What is trained where some weights are frozen, and what becomes of those before.
@@ -102,6 +102,7 @@ def ask(row: Row, metric: str) -> Question:
         "compression": COMPRESSED.get(frozen),
         "precision": _precision(row, inferred),
         "parallelism": _parallelism(row, hardware, inferred),
+        "engine": {"attention": _attention(row, inferred)} if made.generates else None,
         "costs": {"price": "0 USD/h", "staff": "none"},
     }
     return Question(stated(scenario), metric, tuple(inferred))
@@ -207,8 +208,6 @@ def _parallelism(row: Row, accelerator: str, inferred: list[str]) -> dict[str, A
     sharding = word(row, "sharding", ZERO)
     if not sharding and (replicas is None or replicas > 1):
         inferred.append("zero")
-    if word(row, "attention_impl", (*FUSED, UNFUSED)) == UNFUSED:
-        inferred.append("unfused attention")
     parallel = row.number("sequence_parallel")
     return stated(
         _of_devices(layout, row.number("devices"), accelerator, inferred)
@@ -218,6 +217,14 @@ def _parallelism(row: Row, accelerator: str, inferred: list[str]) -> dict[str, A
             "sequence_parallel": None if parallel is None else bool(parallel),
         }
     )
+
+
+def _attention(row: Row, inferred: list[str]) -> str:
+    """Attention as stated; of a row that does not say, as it was at its date."""
+    said = word(row, "attention_impl", (*FUSED, UNFUSED))
+    if not said:
+        inferred.append("attention")
+    return "unfused" if said == UNFUSED or (not said and "" < row.text("date") < SINCE) else "fused"
 
 
 def _of_devices(

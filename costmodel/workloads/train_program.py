@@ -51,7 +51,7 @@ def items(job: Job) -> tuple[Number, Number]:
 def sizes(job: Job) -> ElementBytes:
     """Bytes per element; those of weights count what unpacking takes too."""
     p = job.precision
-    return ElementBytes(read_weight_bytes(p.weights, p.unpacking), p.activations, p.kv_cache, p.logits)
+    return ElementBytes(read_weight_bytes(p.weights, p.unpacking), p.activations, p.kv_cache, p.logits, p.scores)
 
 
 def weight_bytes(job: Job, operators: tuple[Operator, ...], in_file: bool = False) -> Number:
