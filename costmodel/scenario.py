@@ -330,9 +330,11 @@ class Scenario(Base):
                         f"precision.{name}",
                         f"training needs a floating-point format, not {said}; write for example bf16",
                     )
-            for name in ("engine", "traffic"):
-                if getattr(self, name) != type(getattr(self, name))():
-                    yield name, f"{name} does not apply to workload {self.workload.kind}; leave it out"
+            if self.traffic != Traffic():
+                yield "traffic", f"traffic does not apply to workload {self.workload.kind}; leave it out"
+            if (rest := self.engine.model_copy(update={"attention": "fused"})) != Engine():
+                unused = next(name for name, said in rest if said != getattr(Engine(), name))
+                yield f"engine.{unused}", f"{unused} does not apply to workload {self.workload.kind}; leave it out"
         compute, device = self.precision.compute, self.hardware
         if compute and isinstance(device, DeviceSpec) and compute not in device.peak:
             known = ", ".join(device.peak)

@@ -365,21 +365,27 @@ def unfused(
     """Attention whose scores go through memory, those of masked pairs too; `traffic` is what it moves when fused."""
     pairs = full_pairs(run.sequences, run.queries, keys)
     scores = score_bytes(pairs, heads, element_bytes)
-    flops, moved = matmul_flops(pairs, heads, block.head_dim), score_product_bytes(traffic, scores)
-    kernels = constant(2.0, "kernels", "softmax, and dropout")
+    product = Operator(
+        "scores",
+        "attention",
+        "matmul_16bit",
+        flops=matmul_flops(pairs, heads, block.head_dim),
+        traffic=score_product_bytes(traffic, scores),
+        outputs=scores,
+        rows=run.queries,
+        depth=block.head_dim,
+        saved=saved,
+        high_precision=True,
+    )
     softmax = Operator(
         "softmax of scores",
-        "memory_bound",
+        "attention",
         "softmax",
         traffic=softmax_and_dropout_bytes(scores),
         depth=keys,
-        calls=kernels,
+        calls=constant(2.0, "kernels", "softmax, and dropout"),
         saved=saved_score_bytes(scores),
         cheap=True,
     )
-    product = Operator("scores", "matmul", flops=flops, traffic=moved, rows=run.queries, high_precision=True)
-    return (
-        replace(product, outputs=scores, depth=block.head_dim, saved=saved),
-        softmax,
-        replace(product, name="weighted values", inputs=scores, depth=keys),
-    )
+    nothing = constant(0.0, "saved", "the inputs are kept already")
+    return product, softmax, replace(product, name="weighted values", outputs=traffic, depth=keys, saved=nothing)
