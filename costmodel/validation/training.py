@@ -40,7 +40,8 @@ OPTIMIZERS = ("adamw", "adam", "sgd", "sgd-momentum")
 OTHER_OPTIMIZERS = ("adafactor", "adagrad", "lamb", "lars", "lion", "muon", "muon+adamw", "rmsprop", "shampoo", "soap")
 KINDS = ("step", "total")
 FUSED = ("flash", "flash1", "flash2", "flash3", "sdpa", "te")
-UNFUSED, SINCE = "unfused", "2022-06"  # when fused attention came (Dao et al. 2022)
+UNFUSED = "unfused"
+SINCE = "2022-06"  # after Dao et al. 2022 (fused attention) and Korthikanti et al. 2022 (sequence parallelism)
 # What is recomputed: nothing, all, or a part; the name of a policy, or the parts that it names.
 PART = re.compile(r"selective\b|full\b|remat_policy=\w|minimal|save_|.*(attn|attention|mlp|proj|norm|moe)", re.DOTALL)
 # What is trained where some weights are frozen, and what becomes of those before.
@@ -214,7 +215,7 @@ def _parallelism(row: Row, accelerator: str, inferred: list[str]) -> dict[str, A
         | {
             "zero": ZERO.get(sharding),
             "recompute": _recompute(row, inferred),
-            "sequence_parallel": None if parallel is None else bool(parallel),
+            "sequence_parallel": (False if _early(row) else None) if parallel is None else bool(parallel),
         }
     )
 
@@ -224,7 +225,12 @@ def _attention(row: Row, inferred: list[str]) -> str:
     said = word(row, "attention_impl", (*FUSED, UNFUSED))
     if not said:
         inferred.append("attention")
-    return "unfused" if said == UNFUSED or (not said and "" < row.text("date") < SINCE) else "fused"
+    return "unfused" if said == UNFUSED or (not said and _early(row)) else "fused"
+
+
+def _early(row: Row) -> bool:
+    """Whether a row is from before fused attention and sequence parallelism were published."""
+    return "" < row.text("date") < SINCE
 
 
 def _of_devices(
