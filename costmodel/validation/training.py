@@ -40,6 +40,7 @@ OPTIMIZERS = ("adamw", "adam", "sgd", "sgd-momentum")
 OTHER_OPTIMIZERS = ("adafactor", "adagrad", "lamb", "lars", "lion", "muon", "muon+adamw", "rmsprop", "shampoo", "soap")
 KINDS = ("step", "total")
 FUSED = ("flash", "flash1", "flash2", "flash3", "sdpa", "te")
+WIDE_GRADIENTS = ("megatron", "nemo")  # frameworks that sum the gradients of bf16 and narrower in 32 bits
 UNFUSED = "unfused"
 SINCE = "2022-06"  # after Dao et al. 2022 (fused attention) and Korthikanti et al. 2022 (sequence parallelism)
 # What is recomputed: nothing, all, or a part; the name of a policy, or the parts that it names.
@@ -192,7 +193,8 @@ def _precision(row: Row, inferred: list[str]) -> dict[str, str]:
     compute = number_format(name, inferred)
     if compute in ("fp32", "tf32"):
         return {"compute": compute} | dict.fromkeys(("weights", "activations", "gradients"), "fp32")
-    return {"compute": compute}
+    summed = any(name in row.text("framework").lower() for name in WIDE_GRADIENTS) and compute != "fp16"
+    return {"compute": compute} | ({"gradients": "fp32"} if summed else {})
 
 
 def _parallelism(row: Row, accelerator: str, inferred: list[str]) -> dict[str, Any]:
