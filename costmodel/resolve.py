@@ -156,6 +156,8 @@ def _precision(book: Book, scenario: Scenario, device: Device, made: Architectur
         book.set("precision.unpacking", 0.0, "default", "definition", note="no weights are unpacked in memory")
     book.set("precision.logits", formats.number_format("fp32").bytes, "default", "micikevicius-2018", note="fp32")
     written = size if scenario.engine.attention == "unfused" else None
+    if written and "heads" not in made.fields:
+        raise clash("engine.attention", f"a {made.name} has no attention; leave it out")
     book.given_or("precision.scores", written, None, RULE, note="attention is fused: no score is written")
     _optimizer(book, getattr(scenario.workload, "optimizer", None), made, plain.value, size)
     return compute, held.sparse, unpacked and not training

@@ -2,12 +2,14 @@
 
 import pytest
 
+from costmodel.api import estimate
 from costmodel.architectures.dense_decoder import ElementBytes, Pass, program
 from costmodel.catalog import models
 from costmodel.job import numbers
 from costmodel.loading import load
 from costmodel.program import forward_flops, parameters
 from costmodel.resolve import resolve
+from costmodel.source import ScenarioError
 from costmodel.workloads.train_program import whole
 
 
@@ -45,3 +47,35 @@ def test_shards_hold_the_whole_model():
     one, four = (program(shape, run, size, n, n) for n in (1.0, 4.0))
     assert 4 * forward_flops(four) == pytest.approx(forward_flops(one), rel=1e-12)
     assert 4 * parameters(four) == pytest.approx(parameters(one), rel=1e-3)  # norms are on every shard
+
+
+def test_unfused_attention_by_hand():
+    # GPT-2, one sequence of 1,024: 12 heads × 1,024² scores in 16 bits; Korthikanti et al. 2022, §4.1: 5as²b are kept.
+    fused, unfused = (
+        program(job("gpt2").model, Pass(1.0, 1024.0, 0.0, 1024.0), ElementBytes(2.0, 2.0, 2.0, 4.0, written), 1.0, 1.0)
+        for written in (None, 2.0)
+    )
+    scores = 12 * 1024**2 * 2
+    by_name = {o.name: o for o in unfused.layer}
+    assert by_name["softmax of scores"].traffic == 4.5 * scores
+    queries_and_outputs, keys_and_values = 2 * 1024 * 768 * 2, 2 * 1024 * 768 * 2
+    assert by_name["scores"].traffic == (queries_and_outputs + keys_and_values) / 2 + scores
+    assert by_name["scores"].flops == by_name["weighted values"].flops == 2 * 12 * 1024**2 * 64
+    kept = [sum(o.saved for o in made.layer) for made in (fused, unfused)]
+    assert kept[1] - kept[0] == 5 * 12 * 1024**2
+
+
+def test_unfused_attention_takes_longer_and_more_memory():
+    base = {"model": "gpt2", "hardware": "a100-sxm-80gb", "devices": 8, "parallelism": {"micro_batch": 8}}
+    for workload in ("train", "serve"):
+        asked = base | {"workload": workload, "parallelism": {"micro_batch": 8} if workload == "train" else {}}
+        fused, unfused = (estimate(asked | {"engine": {"attention": kind}}) for kind in ("fused", "unfused"))
+        name = "step_time_s" if workload == "train" else "ttft_s"
+        assert unfused.outcome.performance[name] > 1.02 * fused.outcome.performance[name]
+    assert unfused.outcome.performance["tpot_s"] >= fused.outcome.performance["tpot_s"]
+
+
+def test_a_network_without_attention_cannot_have_it_unfused():
+    asked = {"model": "resnet-50", "hardware": "h100-sxm", "devices": 1, "workload": "train"}
+    with pytest.raises(ScenarioError, match="a residual network has no attention"):
+        estimate(asked | {"engine": {"attention": "unfused"}})

@@ -227,7 +227,7 @@ def test_shapes_that_cannot_be(shape, path):
         ({"parallelism": {"pp": 1, "vp": 2}}, "parallelism.vp"),
         ({"parallelism": {"zero": 4}}, "parallelism.zero"),
         ({"precision": "fp8"}, "precision.compute"),
-        ({"engine": {"max_sequences": 8}}, "engine"),
+        ({"engine": {"max_sequences": 8}}, "engine.max_sequences"),
     ],
 )
 def test_choices_that_do_not_fit(section, path):

@@ -30,6 +30,7 @@ STATISTICS = {
 }
 STEP = {
     "row_id": "a-1",
+    "attention_impl": "flash",
     "source": "a",
     "model": "GPT-3 175B",
     "family": "dense",
@@ -191,8 +192,22 @@ def test_what_is_inferred_widens_the_range(tmp_path):
     assert given.inferred == []
     assert inferred.inferred == ["recompute"]
     assert inferred.p90 / inferred.p10 > given.p90 / given.p10
-    assert slower.predicted == given.predicted
-    assert slower.p90 / slower.p10 > given.p90 / given.p10
+    assert slower.predicted > 1.05 * given.predicted
+
+
+def test_a_silent_row_is_read_as_of_its_date(tmp_path):
+    new, old = steps(
+        tmp_path, *({**STEP, "row_id": n, "attention_impl": "", "date": n} for n in ("2023-01", "2022-01"))
+    )
+    assert new.inferred == old.inferred == ["attention"]
+    assert old.predicted > 1.05 * new.predicted
+
+
+def test_megatron_sums_gradients_of_bf16_in_32_bits(tmp_path):
+    memory = {**STEP, "precision": "bf16", "step_time_s": "", "peak_mem_gib": "40"}
+    rows = ({**memory, "row_id": name, "framework": name} for name in ("FSDP", "Megatron-LM"))
+    narrow, wide = steps(tmp_path, *rows)
+    assert wide.predicted > narrow.predicted
 
 
 def test_an_ambiguous_name_takes_a_representative():
