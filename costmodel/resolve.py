@@ -213,7 +213,7 @@ UNSAID = {
     "samples": "does not apply",
     "epochs": "does not apply",
     "sequence": "the smaller of the model's maximum and 8,192",
-    "global_batch": "about 4 M tokens, more after trillions of tokens",
+    "global_batch": "about 4 M tokens, more where devices and the length of the run allow",
     "requests": "an example; state your own",
     "input_tokens": "an example; state your own",
     "output_tokens": "an example; state your own",

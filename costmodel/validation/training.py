@@ -1,7 +1,7 @@
 """Training rows: steps and the memory of a device.
 
 Blank cells follow the rules of `question.RULES` or, where there is none, the defaults of a scenario. `interconnect`,
-`devices_per_node`, `framework` and versions have no counterpart in a scenario yet and are not read.
+`devices_per_node` and versions have no counterpart in a scenario yet and are not read.
 """
 
 from __future__ import annotations

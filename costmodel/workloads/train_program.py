@@ -36,7 +36,7 @@ def usual_batch(job: Job, sequence: Number, tokens: Number) -> Number:
     """Sequences or samples in a step of a usual run."""
     samples = architecture_of(job.model).samples
     if samples is None:
-        return f.usual_batch(best_batch_tokens(tokens), sequence)
+        return f.usual_batch(sequence, best_batch_tokens(tokens), job.devices)
     return constant(float(samples.batch), "usual batch", f"{samples.name} in a step of a usual run")
 
 

@@ -18,9 +18,15 @@ def sequence_default(max_sequence: Count) -> Count:
 
 
 @formula(r"B_{use}", source="costmodel-prior")
-def usual_batch(best: Count, sequence: Count) -> Count:
-    """Sequences per step that hold about 4 M tokens (2²²), or more where more are best for the loss: a power of two."""
-    return 2 ** ops.maximum(ops.floor(ops.log2(ops.maximum(best, 4194304) / sequence) + 1 / 2), 0)
+def usual_batch(sequence: Count, best: Count, devices: Count) -> Count:
+    """Sequences per step that hold about 4 M tokens (2²²): a power of two.
+
+    Where devices outnumber these, as many as there are devices, if the run is so long that the `best` tokens per step
+    for its loss are more.
+    """
+    usual = ops.maximum(ops.floor(ops.log2(4194304 / sequence) + 1 / 2), 0)
+    more = ops.floor(ops.log2(ops.minimum(best / sequence, devices)) + 1 / 2)
+    return 2 ** ops.where(devices > 2**usual, ops.maximum(usual, more), usual)
 
 
 @formula(r"B", source="costmodel-prior")
