@@ -189,7 +189,8 @@ def in_words(answer: Estimate) -> str:
     changes = answer.changes or {}
     if changes.keys() == {"devices"}:
         return f"use {changes['devices']:,} devices"
-    return as_flags(answer) if changes else f"use {as_flags(answer)}"
+    said = as_flags(answer).replace("--set ", "")
+    return said if changes else f"use {said}"
 
 
 def render(answer: Estimate) -> str:
