@@ -128,16 +128,8 @@ def test_what_does_not_fit_says_what_would():
     ("model", "said", "remedy"),
     [
         ("llama-3.1-8b", [], {"workload.adapters.rank": 16}),
-        (
-            "llama-3.1-70b",
-            [],
-            {"workload.adapters.rank": 16, "compression.method": "quantise", "compression.weights": "nf4"},
-        ),
-        (
-            "llama-3.1-70b",
-            ["workload.adapters.rank=8"],
-            {"compression.method": "quantise", "compression.weights": "nf4"},
-        ),
+        ("llama-3.1-70b", [], {"workload.adapters.rank": 16, "compression": "nf4"}),
+        ("llama-3.1-70b", ["workload.adapters.rank=8"], {"compression": "nf4"}),
         ("llama-3.1-405b", [], {"devices": 128}),  # 228 GB in 4.5 bits: no adapter helps
         ("whisper-large-v3", ["hardware=t4"], {"devices": 4}),  # adapters are of decoders alone
     ],
