@@ -141,6 +141,13 @@ def test_a_fine_tune_that_does_not_fit_is_told_of_adapters(model, said, remedy):
     assert estimate(base, [*said, *(f"{path}={value}" for path, value in remedy.items())]).fits
 
 
+def test_no_more_devices_are_advised_than_a_scenario_takes():
+    base = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "workload": "serve", "ranges": False}
+    few, many = (estimate(base | {"devices": n, "parallelism": {"dp": n}}) for n in (1000, 9_000_000))
+    assert few.changes == {"devices": 2000}
+    assert many.changes == {}
+
+
 def test_ranges_contain_the_value_and_widen_with_ignorance():
     wide = estimate(TRAIN).ranges
     narrow = estimate(TRAIN | {"costs": {"price": "2.99 USD/h", "staff": "none"}}).ranges
