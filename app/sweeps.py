@@ -12,6 +12,7 @@ from costmodel.app import drawing
 from costmodel.report import explore as report
 from costmodel.report.explore import Columns
 from costmodel.report.quantities import scale, show
+from costmodel.report.sweep import at
 from costmodel.tornado import Swing
 
 # Lines told apart by more than colour.
@@ -63,7 +64,7 @@ def curves(found: Columns, axes: Sequence[str], name: str) -> Any:
     for number, line in enumerate(lines):
         places = np.flatnonzero(other == line).tolist()
         colour, dash, symbol = LINES[number % len(LINES)]
-        label = report.value(line) if len(axes) > 1 else report.FIGURES[name][0]
+        label = at(line) if len(axes) > 1 else report.FIGURES[name][0]
         x = found[axes[0]][places].tolist()
         if f"{name}.p10" in found and len(lines) <= FEW_BANDS:
             _band(figure, x, found[f"{name}.p10"][places] / size, found[f"{name}.p90"][places] / size, colour, numeric)
@@ -109,8 +110,8 @@ def _band(figure: go.Figure, x: list[Any], low: np.ndarray, high: np.ndarray, co
 
 def heat(found: Columns, axes: Sequence[str], name: str) -> Any:
     """A figure over two axes as coloured cells with its value; a cross, with the limit, where there is no answer."""
-    columns, rows = ([report.value(v) for v in dict.fromkeys(found[axis].tolist())] for axis in axes)
-    x, y = ([report.value(v) for v in found[axis].tolist()] for axis in axes)
+    columns, rows = ([at(v) for v in dict.fromkeys(found[axis].tolist())] for axis in axes)
+    x, y = ([at(v) for v in found[axis].tolist()] for axis in axes)
     label, unit = report.FIGURES[name]
     places = range(len(x))
     cells: list[list[float | None]] = [[None] * len(columns) for _ in rows]
@@ -184,16 +185,16 @@ def tornado(swings: Sequence[Swing], value: float, label: str, unit: str) -> Non
     figure, names = go.Figure(), [swing.label.replace(": ", ":<br>") for swing in swings]
     size, axis = _scale(value, label, unit)
     for end, colour, pattern in (("low", drawing.PART, ""), ("high", drawing.WHOLE, "/")):
-        at = [getattr(swing, f"at_{end}") for swing in swings]
+        ends = [getattr(swing, f"at_{end}") for swing in swings]
         texts = [show(getattr(swing, end), swing.unit) for swing in swings]
         figure.add_bar(
             base=value / size,
-            x=(np.subtract(at, value) / size).tolist(),
+            x=(np.subtract(ends, value) / size).tolist(),
             y=names,
             orientation="h",
             name=f"at its {end} end",
             marker={"color": colour, "pattern": {"shape": pattern}},
-            hovertext=[f"{n} {t}<br>{label} {show(v, unit)}" for n, t, v in zip(names, texts, at, strict=True)],
+            hovertext=[f"{n} {t}<br>{label} {show(v, unit)}" for n, t, v in zip(names, texts, ends, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
         )
     figure.add_vline(value / size, line={"color": drawing.GREY, "width": 1})
@@ -227,7 +228,7 @@ def _axis(update: Any, found: Columns, axis: str) -> bool:
         return False
     wide = values.min() > 0 and values.max() / values.min() >= WIDE
     ticks = list(dict.fromkeys(values.tolist()))
-    shown = {"tickvals": ticks, "ticktext": [report.value(v) for v in ticks]} if len(ticks) <= MOST_TICKS else {}
+    shown = {"tickvals": ticks, "ticktext": [at(v) for v in ticks]} if len(ticks) <= MOST_TICKS else {}
     update(title=axis, type="log" if wide else "linear", fixedrange=True, **shown)
     return True
 

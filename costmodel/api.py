@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel import engine
 from costmodel.advice import enough_devices, warnings
+from costmodel.compression.schema import USUAL_RANK
+from costmodel.fields import MOST_DEVICES
 from costmodel.job import RECOMPUTE, Assumption, Layout, numbers
 from costmodel.loading import load
 from costmodel.outcome import Outcome, overloaded
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
     from costmodel.compression.account import Compression
     from costmodel.validation.summary import Validation
-
-USUAL_RANK = 16  # of LoRA, as the published runs that `validate` asks have it
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _nearest(resolved: Resolved, result: Outcome) -> dict[str, int | str | None]
     devices = base["devices"].value
     for times in (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
         unstated: dict[str, float | None] = dict.fromkeys(stated)
-        if fits({"devices": devices * times} | unstated):
+        if devices * times <= MOST_DEVICES and fits({"devices": devices * times} | unstated):
             return {"devices": int(devices * times), **dict.fromkeys(stated)}
     return {}
 
@@ -199,4 +199,4 @@ def _adapters(scenario: Scenario) -> Iterator[dict[str, int | str | None]]:
     if low:
         yield low
     if not scenario.compression and not scenario.precision.weights:
-        yield low | {"compression.method": "quantise", "compression.weights": "nf4"}
+        yield low | {"compression": "nf4"}

@@ -96,7 +96,7 @@ class Training(Base):
     )
     global_batch: Batch | None = Field(
         default=None,
-        description="Sequences or samples per optimizer step; if unsaid about 4 M tokens.",
+        description="Sequences or samples per optimizer step; if unsaid about 4 M tokens, more on many devices.",
     )
     optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] | None = Field(
         default=None, description="Optimizer; if unsaid what such models are usually trained with: AdamW for text."
@@ -332,9 +332,9 @@ class Scenario(Base):
                     )
             if self.traffic != Traffic():
                 yield "traffic", f"traffic does not apply to workload {self.workload.kind}; leave it out"
-            if (rest := self.engine.model_copy(update={"attention": "fused"})) != Engine():
-                unused = next(name for name, said in rest if said != getattr(Engine(), name))
-                yield f"engine.{unused}", f"{unused} does not apply to workload {self.workload.kind}; leave it out"
+            for name, said in self.engine:
+                if name != "attention" and said is not None:
+                    yield f"engine.{name}", f"{name} does not apply to workload {self.workload.kind}; leave it out"
         compute, device = self.precision.compute, self.hardware
         if compute and isinstance(device, DeviceSpec) and compute not in device.peak:
             known = ", ".join(device.peak)

@@ -128,16 +128,8 @@ def test_what_does_not_fit_says_what_would():
     ("model", "said", "remedy"),
     [
         ("llama-3.1-8b", [], {"workload.adapters.rank": 16}),
-        (
-            "llama-3.1-70b",
-            [],
-            {"workload.adapters.rank": 16, "compression.method": "quantise", "compression.weights": "nf4"},
-        ),
-        (
-            "llama-3.1-70b",
-            ["workload.adapters.rank=8"],
-            {"compression.method": "quantise", "compression.weights": "nf4"},
-        ),
+        ("llama-3.1-70b", [], {"workload.adapters.rank": 16, "compression": "nf4"}),
+        ("llama-3.1-70b", ["workload.adapters.rank=8"], {"compression": "nf4"}),
         ("llama-3.1-405b", [], {"devices": 128}),  # 228 GB in 4.5 bits: no adapter helps
         ("whisper-large-v3", ["hardware=t4"], {"devices": 4}),  # adapters are of decoders alone
     ],
@@ -147,6 +139,13 @@ def test_a_fine_tune_that_does_not_fit_is_told_of_adapters(model, said, remedy):
     answer = estimate(base, said)
     assert answer.changes == remedy
     assert estimate(base, [*said, *(f"{path}={value}" for path, value in remedy.items())]).fits
+
+
+def test_no_more_devices_are_advised_than_a_scenario_takes():
+    base = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "workload": "serve", "ranges": False}
+    few, many = (estimate(base | {"devices": n, "parallelism": {"dp": n}}) for n in (1000, 9_000_000))
+    assert few.changes == {"devices": 2000}
+    assert many.changes == {}
 
 
 def test_ranges_contain_the_value_and_widen_with_ignorance():

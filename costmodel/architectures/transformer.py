@@ -282,7 +282,7 @@ def layer(
         fused = attend("attention", block, run, heads, kv_heads, pairs, attended_bytes, keys, kept, masked)
         attention: tuple[Operator, ...] = (fused,)
     else:
-        attention = unfused(block, run, heads, attended_bytes, keys, kept, size.score)
+        attention = unfused(block, run, heads, attended_bytes, attended, keys, kept, size.score)
     activation = Operator(
         "activation",
         "memory_bound",
@@ -360,9 +360,16 @@ def attend(
 
 
 def unfused(
-    block: Block, run: Pass, heads: Number, traffic: Number, keys: Number, saved: Number, element_bytes: Number
+    block: Block,
+    run: Pass,
+    heads: Number,
+    traffic: Number,
+    outputs: Number,
+    keys: Number,
+    saved: Number,
+    element_bytes: Number,
 ) -> tuple[Operator, ...]:
-    """Attention whose scores go through memory, those of masked pairs too; `traffic` is what it moves when fused."""
+    """Attention whose scores, of masked pairs too, go through memory; fused, it moves `traffic`, writes `outputs`."""
     pairs = full_pairs(run.sequences, run.queries, keys)
     scores = score_bytes(pairs, heads, element_bytes)
     product = Operator(
@@ -388,4 +395,4 @@ def unfused(
         cheap=True,
     )
     nothing = constant(0.0, "saved", "the inputs are kept already")
-    return product, softmax, replace(product, name="weighted values", outputs=traffic, depth=keys, saved=nothing)
+    return product, softmax, replace(product, name="weighted values", outputs=outputs, depth=keys, saved=nothing)

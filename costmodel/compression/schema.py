@@ -120,6 +120,7 @@ Step: TypeAlias = Annotated[Quantise | Prune | Sparsify | Distil, Discriminator(
 ORDER = ("distil", "prune", "sparsify", "quantise")
 WIDE = ("bf16", "fp16", "fp32", "tf32")  # formats to compute in that say nothing of quantisation
 MOST_STEPS = 5
+USUAL_RANK = 16  # of LoRA, and of published runs that do not state theirs
 # Compressions that one word stands for.
 WORDS: dict[str, tuple[dict[str, str], ...]] = {
     "none": (),
@@ -135,14 +136,14 @@ WORDS: dict[str, tuple[dict[str, str], ...]] = {
 def in_full(word: str) -> str | None:
     """What a scenario says for the name of a format, of a recipe or of a way to fine-tune; None for other words."""
     name = word.strip().lower()
-    if name in WORDS:
+    if WORDS.get(name):
         return f"compression={name}"
     if name in get_args(Stored):
         return f"compression={{method: quantise, weights: {name}}}"
     if name in get_args(Recipe):
         weights = "q4-k-m" if name == "k-quant" else "int4"
         return f"compression={{method: quantise, weights: {weights}, recipe: {name}}}"
-    tuning = "workload={kind: finetune, adapters: {rank: 16}}"
+    tuning = f"workload={{kind: finetune, adapters: {{rank: {USUAL_RANK}}}}}"
     return {"lora": tuning, "qlora": f"{tuning} and compression=nf4"}.get(name)
 
 
@@ -191,7 +192,7 @@ def _of_training(chain: Sequence[Step], workload: Any) -> Iterator[tuple[str, st
     if workload.kind == "train" or workload.adapters is None:
         instead = "write workload: serve or infer"
         if workload.kind == "finetune":
-            instead += ", or adapters: {rank: 16} to fine-tune beside quantised weights"
+            instead += f", or adapters: {{rank: {USUAL_RANK}}} to fine-tune beside quantised weights"
         yield "compression", f"compression does not apply to workload {workload.kind}; {instead}"
         return
     for place, step in enumerate(chain):

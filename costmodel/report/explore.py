@@ -15,7 +15,6 @@ from costmodel.report.text import LABELS, MORE_IS_BETTER, PERFORMANCE, UNITS
 from costmodel.units import counted
 
 Columns = Mapping[str, np.ndarray]
-value = at  # of an axis, for reading
 
 # Every figure that can be drawn: its column, label and unit.
 FIGURES = {f"totals.{name}": (label, UNITS[name]) for name, label in LABELS.items()}
@@ -83,7 +82,7 @@ def limit(found: Columns, place: int) -> str:
 
 def point(found: Columns, axes: Sequence[str], place: int) -> str:
     """The values of a point: "devices = 64, hardware = h100-sxm"."""
-    return ", ".join(f"{axis} = {value(found[axis][place])}" for axis in axes)
+    return ", ".join(f"{axis} = {at(found[axis][place])}" for axis in axes)
 
 
 def stated(found: Columns, axes: Sequence[str], place: int) -> list[tuple[str, Any]]:
@@ -95,7 +94,7 @@ def rows(found: Columns, axes: Sequence[str], names: Sequence[str]) -> list[dict
     """A row for each point: its values, the figures asked for, and why it has none."""
     lines = []
     for place, fits in enumerate(found["feasible"]):
-        line = {axis: value(found[axis][place]) for axis in axes}
+        line = {axis: at(found[axis][place]) for axis in axes}
         line |= {FIGURES[n][0]: show(float(found[n][place]), FIGURES[n][1]) if fits else "–" for n in names}
         lines.append(line | ({} if found["feasible"].all() else {"not feasible because": str(found["reason"][place])}))
     return lines

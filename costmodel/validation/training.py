@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from costmodel.catalog import hardware as catalog
+from costmodel.compression.schema import USUAL_RANK
 from costmodel.outcome import Outcome
 from costmodel.units import UNITS, Number
 from costmodel.validation import measures
@@ -41,12 +42,11 @@ OTHER_OPTIMIZERS = ("adafactor", "adagrad", "lamb", "lars", "lion", "muon", "muo
 KINDS = ("step", "total")
 FUSED = ("flash", "flash1", "flash2", "flash3", "sdpa", "te")
 WIDE_GRADIENTS = ("megatron", "nemo")  # frameworks that sum the gradients of bf16 and narrower in 32 bits
-UNFUSED = "unfused"
 SINCE = "2022-06"  # after Dao et al. 2022 (fused attention) and Korthikanti et al. 2022 (sequence parallelism)
 # What is recomputed: nothing, all, or a part; the name of a policy, or the parts that it names.
 PART = re.compile(r"selective\b|full\b|remat_policy=\w|minimal|save_|.*(attn|attention|mlp|proj|norm|moe)", re.DOTALL)
 # What is trained where some weights are frozen, and what becomes of those before.
-ADAPTERS = {"": None, "lora": {"rank": 16}, "qlora-nf4": {"rank": 16}}
+ADAPTERS = {"": None, "lora": {"rank": USUAL_RANK}, "qlora-nf4": {"rank": USUAL_RANK}}
 COMPRESSED = {"qlora-nf4": [{"method": "quantise", "weights": "nf4"}]}
 FEED_FORWARD = 4  # width of an MLP without a gate, in widths of the model; a gated one has another
 
@@ -224,10 +224,10 @@ def _parallelism(row: Row, accelerator: str, inferred: list[str]) -> dict[str, A
 
 def _attention(row: Row, inferred: list[str]) -> str:
     """Attention as stated; of a row that does not say, as it was at its date."""
-    said = word(row, "attention_impl", (*FUSED, UNFUSED))
+    said = word(row, "attention_impl", (*FUSED, "unfused"))
     if not said:
         inferred.append("attention")
-    return "unfused" if said == UNFUSED or (not said and _early(row)) else "fused"
+    return "unfused" if said == "unfused" or (not said and _early(row)) else "fused"
 
 
 def _early(row: Row) -> bool:

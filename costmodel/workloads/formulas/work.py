@@ -21,8 +21,8 @@ def sequence_default(max_sequence: Count) -> Count:
 def usual_batch(sequence: Count, best: Count, devices: Count) -> Count:
     """Sequences per step that hold about 4 M tokens (2²²): a power of two.
 
-    Where devices outnumber these, as many as there are devices, if the run is so long that the `best` tokens per step
-    for its loss are more.
+    Where devices outnumber these, more: about one a device, but no more than hold the `best` tokens per step for the
+    loss of the run.
     """
     usual = ops.maximum(ops.floor(ops.log2(4194304 / sequence) + 1 / 2), 0)
     more = ops.floor(ops.log2(ops.minimum(best / sequence, devices)) + 1 / 2)
