@@ -11,7 +11,7 @@ from costmodel import engine, profile
 from costmodel.catalog import prices
 from costmodel.fields import MOST_DEVICES, TRAINING
 from costmodel.job import numbers
-from costmodel.outcome import Outcome, overloaded
+from costmodel.outcome import Outcome, suffices
 from costmodel.parallel.layout import degrees
 from costmodel.resolve import Resolved
 from costmodel.scenario import Scenario
@@ -154,7 +154,7 @@ def enough_devices(resolved: Resolved, result: Outcome) -> int | None:
     if not devices.size:
         return None
     found = engine.complete(replace(job, devices=devices), resolved.kind)
-    good = devices[found.feasible & ~overloaded(found, resolved.kind)]
+    good = devices[suffices(found, resolved.kind)]
     return int(good[0]) if good.size else None
 
 

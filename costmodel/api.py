@@ -14,7 +14,7 @@ from costmodel.compression.schema import USUAL_RANK
 from costmodel.fields import MOST_DEVICES
 from costmodel.job import RECOMPUTE, Assumption, Layout, numbers
 from costmodel.loading import load
-from costmodel.outcome import Outcome, overloaded
+from costmodel.outcome import Outcome, suffices
 from costmodel.resolve import Resolved, resolve
 from costmodel.scenario import Scenario, Training
 from costmodel.source import ScenarioError
@@ -59,7 +59,7 @@ class Estimate:
     @property
     def fits(self) -> bool:
         """Whether the devices suffice: there is room, and a service answers all requests that arrive."""
-        return self.has_room and not overloaded(self.outcome, self.resolved.kind)
+        return bool(suffices(self.outcome, self.resolved.kind))
 
     @property
     def remedy(self) -> str | None:
@@ -170,7 +170,7 @@ def _nearest(resolved: Resolved, result: Outcome) -> dict[str, int | str | None]
 
     def fits(changes: Mapping[str, float | None]) -> Layout | None:
         found = engine.complete(numbers(base, changes), resolved.kind)
-        return found.job.parallelism if found.feasible and not overloaded(found, resolved.kind) else None
+        return found.job.parallelism if suffices(found, resolved.kind) else None
 
     for path in stated:
         if (layout := fits({path: None})) is not None:

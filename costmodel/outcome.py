@@ -35,3 +35,8 @@ def overloaded(outcome: Outcome, kind: str) -> Any:
     """Whether a service answers fewer requests than arrive, so that they queue up without end."""
     rate = outcome.job.traffic.request_rate if kind == "serve" else None
     return np.False_ if rate is None else outcome.performance["requests_per_s"] < rate
+
+
+def suffices(outcome: Outcome, kind: str) -> Any:
+    """Whether the devices have room, and a service answers all requests that arrive."""
+    return outcome.feasible & ~overloaded(outcome, kind)

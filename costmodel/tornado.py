@@ -14,7 +14,7 @@ import numpy as np
 from costmodel import engine
 from costmodel.job import numbers
 from costmodel.loading import Override, load
-from costmodel.outcome import overloaded
+from costmodel.outcome import suffices
 from costmodel.ranges import Z90, draw, figures, uncertain
 from costmodel.resolve import resolve
 from costmodel.scenario import Scenario
@@ -53,7 +53,7 @@ def sensitivity(
     known = list(figures(centre))
     if total not in known:
         raise SensitivityError(f"no figure is called {total[:40]!r}; write one of {', '.join(known)}")
-    if not centre.feasible or overloaded(centre, resolved.kind):
+    if not suffices(centre, resolved.kind):
         raise SensitivityError(
             "the scenario does not fit or keep up, so that nothing can be varied; `estimate` says what does"
         )

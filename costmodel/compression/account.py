@@ -21,7 +21,7 @@ from costmodel.compression.formulas import (
 from costmodel.compression.making import work
 from costmodel.compression.schema import Distil, Prune, Sparsify, Step
 from costmodel.job import Assumption, Assumptions, numbers
-from costmodel.outcome import Outcome, overloaded
+from costmodel.outcome import Outcome, suffices
 from costmodel.quality.distillation import distillation_device_time, distillation_flop_per_token
 from costmodel.quality.evidence import Expected
 from costmodel.ranges import draw, normals
@@ -160,7 +160,7 @@ def _point(scenario: Scenario, length: int) -> _Point:
 
 def state(result: Outcome, kind: str) -> State:
     """The model of an outcome."""
-    job, found, fits = result.job, result.performance, bool(result.feasible) and not overloaded(result, kind)
+    job, found, fits = result.job, result.performance, suffices(result, kind)
     one = whole(job, 1.0)
     in_memory, in_file = (
         model_bytes(one.layers, *(weight_bytes(job, part, file) for part in one.parts)) for file in (False, True)

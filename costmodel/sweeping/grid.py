@@ -19,7 +19,7 @@ from costmodel.catalog import CatalogError
 from costmodel.job import Assumption, Layout, numbers
 from costmodel.loading import Override, load
 from costmodel.memory import free_bytes
-from costmodel.outcome import Outcome, overloaded
+from costmodel.outcome import Outcome, suffices
 from costmodel.parallel.layout import rules
 from costmodel.ranges import DRAWS, drawn, percentiles_of
 from costmodel.resolve import Resolved, resolve
@@ -182,15 +182,14 @@ def _figures_of(resolved: Resolved, arrays: dict[str, np.ndarray], shape: tuple[
     said = numbers(resolved.assumptions, arrays)
     with np.errstate(all="ignore"):  # points that are not feasible may divide by zero
         result = engine.complete(said, resolved.kind)
-        fits = np.broadcast_to(np.asarray(result.feasible), shape)
-        feasible = fits & ~overloaded(result, resolved.kind)
+        feasible = np.broadcast_to(np.asarray(suffices(result, resolved.kind)), shape)
         found = {name: np.where(feasible, values, np.nan) for name, values in _named(result).items()}
         if ranges:
             found = _with_ranges(found, feasible, resolved, arrays, result.job.parallelism)
     possible, reason = np.ones(shape, dtype=bool), np.full(shape, "", dtype=object)
     if not feasible.all():
         memory = _memory(free_bytes(result.job.hardware.memory, result.memory_used), shape)
-        reason = np.where(feasible, "", np.where(fits, OVERLOAD, memory))
+        reason = np.where(feasible, "", np.where(result.feasible, OVERLOAD, memory))
         for holds, rule, _ in rules(result.job, said):
             broken = np.broadcast_to(~np.asarray(holds), shape) & possible
             reason[broken], possible = f"layout: {rule}", possible & ~broken
